@@ -1,1 +1,23 @@
-//! Placeholder.
+//! What the examples need besides wengert: data, files, threads, tables and pictures.
+//!
+//! Nothing here knows a derivative. The examples themselves stand beside this folder: `digits.rs` (a network learns to read
+//! handwritten digits), `rosenbrock.rs` (Newton's method with the Hessian against gradient descent) and `one_screen.rs` (the whole
+//! idea of a tape, to be read). Run one by `cargo run --release --example digits`.
+
+mod confusion;
+mod crew;
+mod curve;
+pub mod digits;
+mod error;
+pub mod idx;
+mod images;
+mod linear;
+mod params;
+
+pub use confusion::Confusion;
+pub use crew::Crew;
+pub use curve::{Epoch, write_curve};
+pub use error::Error;
+pub use images::{Batch, Images};
+pub use linear::solve_positive_definite;
+pub use params::Params;
