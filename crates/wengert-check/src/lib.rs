@@ -1,1 +1,5 @@
-//! Placeholder.
+//! A gradient checker.
+
+pub mod difference;
+mod noise;
+mod tableau;
