@@ -104,14 +104,20 @@ const INNER: f64 = 1e-4;
 /// ```
 #[track_caller]
 pub fn slope(f: impl Fn(&[f64]) -> f64, x: &[f64], direction: &[f64]) -> Slope {
-    assert_eq!(x.len(), direction.len(), "the direction has {} entries, the point has {}", direction.len(), x.len());
+    assert_eq!(
+        x.len(),
+        direction.len(),
+        "the direction has {} entries, the point has {}",
+        direction.len(),
+        x.len()
+    );
     let f = |x: &[f64]| vec![f(x)];
-    Probe::new(&f, x, &[direction.to_vec()]).slopes(direction)[0]
+    Probe::new(Box::new(f), x, &[direction.to_vec()]).slopes(direction)[0]
 }
 
 /// A function with its point, its value there and its noise.
 pub(crate) struct Probe<'a> {
-    f: &'a dyn Fn(&[f64]) -> Vec<f64>,
+    f: Box<dyn Fn(&[f64]) -> Vec<f64> + 'a>,
     x: &'a [f64],
     base: Vec<f64>,
     noise: Vec<f64>,
@@ -119,9 +125,18 @@ pub(crate) struct Probe<'a> {
 
 impl<'a> Probe<'a> {
     /// Measures the noise along the given directions.
-    pub(crate) fn new(f: &'a dyn Fn(&[f64]) -> Vec<f64>, x: &'a [f64], directions: &[Vec<f64>]) -> Self {
+    pub(crate) fn new(
+        f: Box<dyn Fn(&[f64]) -> Vec<f64> + 'a>,
+        x: &'a [f64],
+        directions: &[Vec<f64>],
+    ) -> Self {
         let base = f(x);
-        let mut probe = Self { f, x, noise: vec![0.0; base.len()], base };
+        let mut probe = Self {
+            f,
+            x,
+            noise: vec![0.0; base.len()],
+            base,
+        };
         for direction in directions {
             let reach = probe.reach(direction);
             let found = noise::along(&|t| probe.at(t, direction), &probe.base, reach);
@@ -133,53 +148,62 @@ impl<'a> Probe<'a> {
         probe
     }
 
-    /// The function's outputs at the point.
-    pub(crate) fn base(&self) -> &[f64] {
-        &self.base
-    }
-
     /// The slope of every output along `direction`.
     pub(crate) fn slopes(&self, direction: &[f64]) -> Vec<Slope> {
         let first = FIRST * self.reach(direction);
         let found = self.slopes_from(direction, first);
-        if found.iter().all(|slope| matches!(slope, Slope::Smooth(_) | Slope::Flat { .. })) {
+        if found
+            .iter()
+            .all(|slope| matches!(slope, Slope::Smooth(_) | Slope::Flat { .. }))
+        {
             return found;
         }
         // Anything unusual must be seen twice, with other steps.
         let again = self.slopes_from(direction, 0.618 * first);
-        found.into_iter().zip(again).map(|(a, b)| agree(a, b)).collect()
+        found
+            .into_iter()
+            .zip(again)
+            .map(|(a, b)| agree(a, b))
+            .collect()
     }
 
-    /// The same slopes by other steps, reconciled with `known`: what is said to be wrong must be wrong twice.
-    pub(crate) fn confirm(&self, direction: &[f64], output: usize, known: Slope) -> Slope {
-        let first = 0.731 * FIRST * self.reach(direction);
-        agree(known, self.slopes_from(direction, first)[output])
+    /// The same slopes by other steps, reconciled with `known`.
+    pub(crate) fn confirm(&self, direction: &[f64], known: &[Slope]) -> Vec<Slope> {
+        let again = self.slopes_from(direction, 0.731 * FIRST * self.reach(direction));
+        known
+            .iter()
+            .zip(again)
+            .map(|(known, again)| agree(*known, again))
+            .collect()
     }
 
     /// The length in t over which x + t direction moves noticeably.
     fn reach(&self, direction: &[f64]) -> f64 {
         let moved = self.x.iter().zip(direction).filter(|(_, v)| **v != 0.0);
         let size = moved.fold(1.0_f64, |size, (x, _)| size.max(x.abs()));
-        let speed = direction.iter().fold(0.0_f64, |speed, v| speed.max(v.abs()));
+        let speed = direction
+            .iter()
+            .fold(0.0_f64, |speed, v| speed.max(v.abs()));
         if speed > 0.0 { size / speed } else { 1.0 }
     }
 
     fn at(&self, t: f64, direction: &[f64]) -> Vec<f64> {
-        let moved: Vec<f64> = self.x.iter().zip(direction).map(|(x, v)| if *v == 0.0 { *x } else { x + t * v }).collect();
-        let outputs = (self.f)(&moved);
-        assert_eq!(
-            outputs.len(),
-            self.base.len(),
-            "the function returned {} numbers at the point and {} near it",
-            self.base.len(),
-            outputs.len()
-        );
-        outputs
+        let moved: Vec<f64> = self
+            .x
+            .iter()
+            .zip(direction)
+            .map(|(x, v)| if *v == 0.0 { *x } else { x + t * v })
+            .collect();
+        (self.f)(&moved)
     }
 
     fn slopes_from(&self, direction: &[f64], first: f64) -> Vec<Slope> {
-        let mut ladders: Vec<Ladder> =
-            self.base.iter().zip(&self.noise).map(|(base, noise)| Ladder::new(*base, *noise, first)).collect();
+        let mut ladders: Vec<Ladder> = self
+            .base
+            .iter()
+            .zip(&self.noise)
+            .map(|(base, noise)| Ladder::new(*base, *noise, first))
+            .collect();
         let inner = INNER * first;
         let (left, right) = (self.at(-inner, direction), self.at(inner, direction));
         for (ladder, (left, right)) in ladders.iter_mut().zip(left.into_iter().zip(right)) {
@@ -217,7 +241,16 @@ struct Ladder {
 impl Ladder {
     fn new(base: f64, noise: f64, first: f64) -> Self {
         let (left, right, central) = (Tableau::new(1), Tableau::new(1), Tableau::new(2));
-        Self { base, noise, flat: true, faint: noise / first, inner: (0.0, 0.0, 0.0), left, right, central }
+        Self {
+            base,
+            noise,
+            flat: true,
+            faint: noise / first,
+            inner: (0.0, 0.0, 0.0),
+            left,
+            right,
+            central,
+        }
     }
 
     fn look_inside(&mut self, step: f64, left: f64, right: f64) {
@@ -231,11 +264,20 @@ impl Ladder {
 
     fn push(&mut self, step: f64, left: f64, right: f64) {
         self.flat &= self.is_base(left) && self.is_base(right);
-        let noise = [left, right].iter().filter(|value| value.is_finite()).fold(self.noise, |noise, value| noise.max(noise::floor(*value)));
+        let noise = [left, right]
+            .iter()
+            .filter(|value| value.is_finite())
+            .fold(self.noise, |noise, value| noise.max(noise::floor(*value)));
         let mut sides = [true; COLUMNS];
-        for (tableau, value, sign) in [(&mut self.left, left, -1.0), (&mut self.right, right, 1.0)] {
+        for (tableau, value, sign) in [(&mut self.left, left, -1.0), (&mut self.right, right, 1.0)]
+        {
             if value.is_finite() {
-                let settled = tableau.push(step, sign * (value - self.base) / step, 2.0 * noise / step, [true; COLUMNS]);
+                let settled = tableau.push(
+                    step,
+                    sign * (value - self.base) / step,
+                    2.0 * noise / step,
+                    [true; COLUMNS],
+                );
                 for (all, one) in sides.iter_mut().zip(settled) {
                     *all &= one;
                 }
@@ -246,7 +288,8 @@ impl Ladder {
         if left.is_finite() && right.is_finite() {
             // A central difference is blind to what happens at the point itself (a kink, a spike narrower than the step),
             // so it is believed only at steps where both one-sided differences have settled.
-            self.central.push(step, (right - left) / (2.0 * step), noise / step, sides);
+            self.central
+                .push(step, (right - left) / (2.0 * step), noise / step, sides);
         } else {
             self.central.restart();
         }
@@ -262,7 +305,9 @@ impl Ladder {
         }
         let (inner, left, right) = self.inner;
         let noise = 2.0 * self.noise / inner;
-        if step <= inner || (self.left.foretold(inner, left, noise) && self.right.foretold(inner, right, noise)) {
+        if step <= inner
+            || (self.left.foretold(inner, left, noise) && self.right.foretold(inner, right, noise))
+        {
             return true;
         }
         for tableau in [&mut self.left, &mut self.right, &mut self.central] {
@@ -285,14 +330,23 @@ impl Ladder {
                 if jump > 2.0 * (left.bound + right.bound) + 1e-7 * size {
                     return Slope::Kink { left, right };
                 }
-                let mean = Estimate { value: 0.5 * (left.value + right.value), bound: 0.5 * jump + left.bound + right.bound };
+                let mean = Estimate {
+                    value: 0.5 * (left.value + right.value),
+                    bound: 0.5 * jump + left.bound + right.bound,
+                };
                 Slope::Smooth(self.central.best().unwrap_or(mean))
             }
             (left, right) => match (self.left.is_live(), self.right.is_live()) {
                 (true, true) => Slope::Unsettled,
                 (false, false) => Slope::Undefined,
-                (false, true) => right.map_or(Slope::Steep, |slope| Slope::Edge { side: Side::Right, slope }),
-                (true, false) => left.map_or(Slope::Steep, |slope| Slope::Edge { side: Side::Left, slope }),
+                (false, true) => right.map_or(Slope::Steep, |slope| Slope::Edge {
+                    side: Side::Right,
+                    slope,
+                }),
+                (true, false) => left.map_or(Slope::Steep, |slope| Slope::Edge {
+                    side: Side::Left,
+                    slope,
+                }),
             },
         }
     }
@@ -302,11 +356,24 @@ impl Ladder {
 fn agree(a: Slope, b: Slope) -> Slope {
     match (a, b) {
         (Slope::Smooth(a), Slope::Smooth(b)) => Slope::Smooth(widen(a, b)),
-        (Slope::Kink { left: l1, right: r1 }, Slope::Kink { left: l2, right: r2 }) => {
-            Slope::Kink { left: widen(l1, l2), right: widen(r1, r2) }
-        }
+        (
+            Slope::Kink {
+                left: l1,
+                right: r1,
+            },
+            Slope::Kink {
+                left: l2,
+                right: r2,
+            },
+        ) => Slope::Kink {
+            left: widen(l1, l2),
+            right: widen(r1, r2),
+        },
         (Slope::Edge { side: s1, slope: a }, Slope::Edge { side: s2, slope: b }) if s1 == s2 => {
-            Slope::Edge { side: s1, slope: widen(a, b) }
+            Slope::Edge {
+                side: s1,
+                slope: widen(a, b),
+            }
         }
         (Slope::Flat { bound: a }, Slope::Flat { bound: b }) => Slope::Flat { bound: a.max(b) },
         (a, b) if a == b => a,
@@ -318,7 +385,14 @@ fn agree(a: Slope, b: Slope) -> Slope {
 fn widen(a: Estimate, b: Estimate) -> Estimate {
     let gap = (a.value - b.value).abs();
     let (tight, loose) = if a.bound <= b.bound { (a, b) } else { (b, a) };
-    if gap <= a.bound + b.bound { tight } else { Estimate { value: tight.value, bound: loose.bound + gap } }
+    if gap <= a.bound + b.bound {
+        tight
+    } else {
+        Estimate {
+            value: tight.value,
+            bound: loose.bound + gap,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -18,8 +18,14 @@ pub(crate) fn along(line: &dyn Fn(f64) -> Vec<f64>, base: &[f64], scale: f64) ->
     let mut stairs = vec![f64::INFINITY; base.len()];
     for side in [1.0, -1.0] {
         let fine = sample(line, side * FINE * scale);
-        let flat: Vec<bool> = (0..base.len()).map(|output| is_flat(&fine, output)).collect();
-        let coarse = if flat.contains(&true) { sample(line, side * COARSE * scale) } else { Vec::new() };
+        let flat: Vec<bool> = (0..base.len())
+            .map(|output| is_flat(&fine, output))
+            .collect();
+        let coarse = if flat.contains(&true) {
+            sample(line, side * COARSE * scale)
+        } else {
+            Vec::new()
+        };
         for output in 0..base.len() {
             if flat[output] {
                 stairs[output] = stairs[output].min(deviation(&coarse, output));
@@ -51,13 +57,16 @@ fn nodes() -> impl Iterator<Item = f64> {
 }
 
 fn is_flat(samples: &[Vec<f64>], output: usize) -> bool {
-    let repeats = samples.windows(2).filter(|pair| pair[0][output] == pair[1][output]).count();
+    let repeats = samples
+        .windows(2)
+        .filter(|pair| pair[0][output] == pair[1][output])
+        .count();
     repeats > POINTS / 2
 }
 
 /// Largest standard deviation that the differences of orders 4 to 6 show; 0 where the function has no value.
 fn deviation(samples: &[Vec<f64>], output: usize) -> f64 {
-    let mut column: Vec<f64> = samples.iter().map(|row| row[output]).collect();
+    let column: Vec<f64> = samples.iter().map(|row| row[output]).collect();
     if !column.iter().all(|value| value.is_finite()) {
         return 0.0;
     }
@@ -66,7 +75,9 @@ fn deviation(samples: &[Vec<f64>], output: usize) -> f64 {
     for order in 4..=6 {
         let windows = nodes.windows(order + 1).zip(column.windows(order + 1));
         let count = windows.len() as f64;
-        let squares: f64 = windows.map(|(nodes, values)| divided_difference(nodes, values).powi(2)).sum();
+        let squares: f64 = windows
+            .map(|(nodes, values)| divided_difference(nodes, values).powi(2))
+            .sum();
         largest = largest.max((squares / count).sqrt());
     }
     largest

@@ -24,7 +24,14 @@ pub(crate) struct Tableau {
 
 impl Tableau {
     pub(crate) fn new(power: i32) -> Self {
-        Self { power, steps: Vec::new(), raw: Vec::new(), row: Vec::new(), noise: Vec::new(), best: None }
+        Self {
+            power,
+            steps: Vec::new(),
+            raw: Vec::new(),
+            row: Vec::new(),
+            noise: Vec::new(),
+            best: None,
+        }
     }
 
     /// Forgets the rows, not the best value: used when a step hit a point where the function has no value.
@@ -45,15 +52,27 @@ impl Tableau {
     /// Extrapolation cannot see what happens well inside its smallest step; this can.
     pub(crate) fn foretold(&self, step: f64, quotient: f64, noise: f64) -> bool {
         let Some(best) = self.best else { return true };
-        let rows = self.steps.iter().zip(&self.raw).filter(|(wide, _)| **wide > step);
-        let slack = rows.fold(0.0_f64, |slack, (wide, raw)| slack.max(step / wide * (raw - best.value).abs()));
+        let rows = self
+            .steps
+            .iter()
+            .zip(&self.raw)
+            .filter(|(wide, _)| **wide > step);
+        let slack = rows.fold(0.0_f64, |slack, (wide, raw)| {
+            slack.max(step / wide * (raw - best.value).abs())
+        });
         (quotient - best.value).abs() <= 3.0 * slack + best.bound + noise
     }
 
     /// Adds the quotient at a smaller step, and says which columns of the new row have settled.
     ///
     /// Only the columns that `allowed` names may become the best value.
-    pub(crate) fn push(&mut self, step: f64, quotient: f64, noise: f64, allowed: [bool; COLUMNS]) -> [bool; COLUMNS] {
+    pub(crate) fn push(
+        &mut self,
+        step: f64,
+        quotient: f64,
+        noise: f64,
+        allowed: [bool; COLUMNS],
+    ) -> [bool; COLUMNS] {
         self.steps.push(step);
         self.raw.push(quotient);
         let mut row = vec![quotient];
@@ -94,8 +113,13 @@ impl Tableau {
 
     /// Whether a smaller step cannot help: the best value is good enough, or rounding alone is already far above its bound.
     pub(crate) fn is_done(&self, relative: f64) -> bool {
-        let (Some(best), Some(&noise)) = (self.best, self.noise.first()) else { return false };
-        let size = self.raw.iter().fold(best.value.abs(), |size, raw| size.max(1e-3 * raw.abs()));
+        let (Some(best), Some(&noise)) = (self.best, self.noise.first()) else {
+            return false;
+        };
+        let size = self
+            .raw
+            .iter()
+            .fold(best.value.abs(), |size, raw| size.max(1e-3 * raw.abs()));
         best.bound <= relative * size || noise > 30.0 * best.bound
     }
 }
