@@ -5,6 +5,7 @@
 //! The bound has two parts: truncation, read off the tableau, and rounding, from a measurement of how much the function jitters.
 
 use crate::noise;
+use crate::survey::Outputs;
 use crate::tableau::{COLUMNS, Tableau};
 
 /// A number and a bound on its error.
@@ -117,7 +118,7 @@ pub fn slope(f: impl Fn(&[f64]) -> f64, x: &[f64], direction: &[f64]) -> Slope {
 
 /// A function with its point, its value there and its noise.
 pub(crate) struct Probe<'a> {
-    f: Box<dyn Fn(&[f64]) -> Vec<f64> + 'a>,
+    f: Box<Outputs<'a>>,
     x: &'a [f64],
     base: Vec<f64>,
     noise: Vec<f64>,
@@ -125,11 +126,7 @@ pub(crate) struct Probe<'a> {
 
 impl<'a> Probe<'a> {
     /// Measures the noise along the given directions.
-    pub(crate) fn new(
-        f: Box<dyn Fn(&[f64]) -> Vec<f64> + 'a>,
-        x: &'a [f64],
-        directions: &[Vec<f64>],
-    ) -> Self {
+    pub(crate) fn new(f: Box<Outputs<'a>>, x: &'a [f64], directions: &[Vec<f64>]) -> Self {
         let base = f(x);
         let mut probe = Self {
             f,
@@ -141,8 +138,8 @@ impl<'a> Probe<'a> {
             let reach = probe.reach(direction);
             let found = noise::along(&|t| probe.at(t, direction), &probe.base, reach);
             for (noise, found) in probe.noise.iter_mut().zip(found) {
-                // Three deviations: a bound, not a mean.
-                *noise = noise.max(3.0 * found);
+                // Four deviations: a bound, not a mean.
+                *noise = noise.max(4.0 * found);
             }
         }
         probe
@@ -158,12 +155,28 @@ impl<'a> Probe<'a> {
         {
             return found;
         }
-        // Anything unusual must be seen twice, with other steps.
+        // Anything unusual must be seen twice; a third measurement decides where two differ.
         let again = self.slopes_from(direction, 0.618 * first);
-        found
-            .into_iter()
-            .zip(again)
-            .map(|(a, b)| agree(a, b))
+        let same = |a: &Slope, b: &Slope| std::mem::discriminant(a) == std::mem::discriminant(b);
+        if found.iter().zip(&again).all(|(a, b)| same(a, b)) {
+            return found
+                .into_iter()
+                .zip(again)
+                .map(|(a, b)| agree(a, b))
+                .collect();
+        }
+        let third = self.slopes_from(direction, 0.383 * first);
+        let pairs = found.into_iter().zip(again).zip(third);
+        pairs
+            .map(|((a, b), c)| {
+                if same(&a, &b) {
+                    agree(a, b)
+                } else if same(&a, &c) {
+                    agree(a, c)
+                } else {
+                    agree(b, c)
+                }
+            })
             .collect()
     }
 

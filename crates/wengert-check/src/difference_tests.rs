@@ -168,3 +168,30 @@ fn every_output_has_its_own_slope() {
     assert!(matches!(found[2], Slope::Flat { .. }));
     assert!(matches!(found[3], Slope::Flat { .. }));
 }
+
+#[test]
+fn random_smooth_functions_are_covered_and_none_is_taken_for_a_kink() {
+    use rand::{RngExt, SeedableRng};
+    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(5);
+    for _ in 0..3000 {
+        let p: [f64; 8] = std::array::from_fn(|_| random.random_range(-3.0..3.0));
+        let x: f64 = random.random_range(-3.0..3.0);
+        let bell = |x: f64| 1.0 + (p[6] * x + p[7]).powi(2);
+        let f = |x: f64| {
+            p[0] * (p[1] * x + p[2]).sin()
+                + p[3] * (p[4] * x).tanh()
+                + (p[5] * x).exp()
+                + 1.0 / bell(x)
+        };
+        let truth = p[0] * p[1] * (p[1] * x + p[2]).cos()
+            + p[3] * p[4] * (p[4] * x).cosh().powi(-2)
+            + p[5] * (p[5] * x).exp()
+            - 2.0 * p[6] * (p[6] * x + p[7]) / bell(x).powi(2);
+        let found = smooth(f, x);
+        assert!(found.covers(truth), "{p:?} at {x}: {found:?}, {truth}");
+        assert!(
+            found.bound <= 1e-8 * truth.abs().max(0.1),
+            "{p:?} at {x}: {found:?}, {truth}"
+        );
+    }
+}

@@ -1,15 +1,48 @@
-//! A gradient checker.
+//! A gradient checker: for wengert's own rules, for functions recorded on its tape, and for any gradient computed by other means.
+//!
+//! ```
+//! use wengert_check::{Check, check};
+//!
+//! // Any value and gradient will do; where they come from does not matter.
+//! let value = |x: &[f64]| x[0] * x[1].sin();
+//! let gradient = |x: &[f64]| vec![x[1].sin(), x[0] * x[1].cos()];
+//! check(value, gradient, &[2.0, 0.5]).assert_pass();
+//!
+//! // One entry wrong by a millionth is caught, and the report says which.
+//! let wrong = |x: &[f64]| vec![x[1].sin(), 1.000_001 * x[0] * x[1].cos()];
+//! let report = Check::new().named("x sin y").gradient(value, wrong, &[2.0, 0.5]);
+//! assert!(report.is_fail());
+//! assert_eq!(report.worst().unwrap().input, Some(1));
+//! println!("{report}");
+//! ```
+//!
+//! # How it decides
+//! Three oracles that do not share an error:
+//! * [finite differences](difference) with an adaptive step, extrapolated to step zero, with a bound on their error that is measured:
+//!   truncation from the tableau, rounding from the function's own jitter;
+//! * the adjoint identity <u, J v> = <J^T u, v> for random u and v ([`Check::vector`]), and the symmetry of higher derivatives, which have no
+//!   step and hold to rounding;
+//! * forward duals, where the function is recorded by wengert.
+//!
+//! A claim fails only when no slope within the measured bound excuses it, and what is said to be wrong is measured again with other steps.
+//! It passes only when the bound is itself within the tolerance. What lies between is [`Verdict::Inconclusive`], with the [`Reason`].
+//! At a kink any subgradient between the two one-sided slopes passes, and the report says so.
+//!
+//! Cotangents and directions are random, seeded and reproducible; never ones alone, for which the errors of a softmax cancel.
 
 pub mod difference;
+mod failure;
 mod gradient;
 mod noise;
 mod options;
 mod report;
+pub mod strategies;
 mod survey;
 mod tableau;
 mod vector;
 mod verdict;
 
+pub use failure::{Failure, Literal, find_failure, on};
 pub use gradient::check;
 pub use options::Check;
 pub use report::{Entry, Oracle, Report};

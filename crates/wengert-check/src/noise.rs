@@ -42,9 +42,9 @@ pub(crate) fn along(line: &dyn Fn(f64) -> Vec<f64>, base: &[f64], scale: f64) ->
     noise
 }
 
-/// The least noise that a computed value of this size can have.
+/// The least noise that a computed value of this size is taken to have: its own last bit.
 pub(crate) fn floor(value: f64) -> f64 {
-    0.5 * f64::EPSILON * value.abs()
+    f64::EPSILON * value.abs()
 }
 
 fn sample(line: &dyn Fn(f64) -> Vec<f64>, spacing: f64) -> Vec<Vec<f64>> {

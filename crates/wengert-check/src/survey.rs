@@ -11,6 +11,9 @@ use crate::verdict::{Allowance, Verdict};
 /// A function from a point to its outputs.
 pub(crate) type Outputs<'a> = dyn Fn(&[f64]) -> Vec<f64> + 'a;
 
+/// A Jacobian-vector or vector-Jacobian product: a point, and a tangent or cotangent.
+pub(crate) type Product<'a> = dyn Fn(&[f64], &[f64]) -> Vec<f64> + 'a;
+
 /// A number that the function gives: one of its outputs, or all of them weighted by a random cotangent.
 pub(crate) enum Output {
     Single(usize),

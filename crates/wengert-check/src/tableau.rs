@@ -7,7 +7,7 @@ pub(crate) const COLUMNS: usize = 8;
 
 /// A column is believed only when its error is this small a part of the raw quotients that it was made from.
 /// A function whose quotients grow without limit (a jump, a vertical slope) never gets there.
-const SETTLED: f64 = 0.01;
+const SETTLED: f64 = 0.02;
 
 /// Difference quotients at falling steps, extrapolated to step zero.
 ///
@@ -86,7 +86,13 @@ impl Tableau {
             let noise = (shrink * noises[k - 1] + self.noise[k - 1]) / (shrink - 1.0);
             row.push(value);
             noises.push(noise);
-            let truncation = (value - fine).abs().max((value - wide).abs());
+            // The differences from the columns below are their errors, and usually far more than this one's; twice that, and a part of the
+            // change from the row above, since any of the three can be small by chance.
+            let above = self
+                .row
+                .get(k)
+                .map_or(f64::INFINITY, |above| 0.25 * (value - above).abs());
+            let truncation = (2.0 * (value - fine).abs().max((value - wide).abs())).max(above);
             let size = self.raw[last - k].abs().max(quotient.abs());
             // Two quotients always agree with some line, so a single extrapolation proves nothing.
             settled[k] = k >= 2 && truncation <= SETTLED * size + noise;

@@ -3,7 +3,7 @@
 use crate::difference::{Estimate, Slope};
 use crate::options::Check;
 use crate::report::{Entry, Oracle, Report};
-use crate::survey::{Claim, Direction, Output, Survey, dot};
+use crate::survey::{Claim, Direction, Output, Product, Survey, dot};
 use crate::verdict::Verdict;
 
 impl Check {
@@ -215,13 +215,7 @@ impl Check {
     }
 
     /// <u, J v> = <J^T u, v> for random u and v.
-    fn adjoint_identity(
-        &self,
-        outputs: usize,
-        vjp: &dyn Fn(&[f64], &[f64]) -> Vec<f64>,
-        jvp: &dyn Fn(&[f64], &[f64]) -> Vec<f64>,
-        x: &[f64],
-    ) -> Report {
+    fn adjoint_identity(&self, outputs: usize, vjp: &Product, jvp: &Product, x: &[f64]) -> Report {
         let mut report = Report::new("", self.get_seed(), x);
         let mut random = self.random(4);
         for pair in 0..self.get_directions() {
@@ -253,12 +247,7 @@ impl Check {
         report
     }
 
-    fn add_vjp(
-        &self,
-        report: &mut Report,
-        survey: &Survey,
-        vjp: &dyn Fn(&[f64], &[f64]) -> Vec<f64>,
-    ) {
+    fn add_vjp(&self, report: &mut Report, survey: &Survey, vjp: &Product) {
         let x = survey.point();
         let mut pulled = Vec::new();
         for output in &survey.outputs {
@@ -288,13 +277,7 @@ impl Check {
         report.entries.extend(entries);
     }
 
-    fn add_jvp(
-        &self,
-        report: &mut Report,
-        survey: &Survey,
-        what: &str,
-        jvp: &dyn Fn(&[f64], &[f64]) -> Vec<f64>,
-    ) {
+    fn add_jvp(&self, report: &mut Report, survey: &Survey, what: &str, jvp: &Product) {
         let pushed: Vec<Vec<f64>> = survey
             .directions
             .iter()
