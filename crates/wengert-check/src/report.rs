@@ -187,12 +187,16 @@ impl Report {
         self.verdict() == Verdict::Fail
     }
 
-    /// The worst comparison: of the wrong ones if there are any, else of the open ones, else of all.
+    /// The worst comparison: of the wrong ones if there are any, else of the open ones, else of all. One that names an input goes before
+    /// one along a random direction.
     pub fn worst(&self) -> Option<&Entry> {
-        let rank = |entry: &Entry| match entry.verdict {
-            Verdict::Fail => 2,
-            Verdict::Inconclusive(_) => 1,
-            Verdict::Pass => 0,
+        let rank = |entry: &Entry| {
+            let state = match entry.verdict {
+                Verdict::Fail => 2,
+                Verdict::Inconclusive(_) => 1,
+                Verdict::Pass => return (0, false, false),
+            };
+            (state, entry.input.is_some(), entry.output.is_some())
         };
         // The first of equals, so that the report does not depend on how many follow.
         self.entries.iter().rev().max_by(|a, b| {
@@ -301,7 +305,7 @@ impl Report {
 }
 
 /// Four digits, without a tail of noise.
-fn short(number: f64) -> String {
+pub(crate) fn short(number: f64) -> String {
     if (1e-3..1e4).contains(&number.abs()) {
         let text = format!("{number:.7}");
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -324,9 +328,10 @@ impl fmt::Display for Report {
         };
         let wrong = count(|verdict| matches!(verdict, Verdict::Fail));
         let open = count(|verdict| matches!(verdict, Verdict::Inconclusive(_)));
+        let plural = if self.entries.len() == 1 { "" } else { "s" };
         write!(
             f,
-            "{verdict}  {}: {} comparisons",
+            "{verdict}  {}: {} comparison{plural}",
             self.subject,
             self.entries.len()
         )?;
@@ -451,10 +456,16 @@ impl Report {
             .iter()
             .filter_map(|entry| Some((entry, entry.remark?)))
             .collect();
+        // What is true of an input is true of every random direction too: say it once.
+        let single = remarks.iter().any(|(entry, _)| entry.input.is_some());
+        let remarks: Vec<_> = remarks
+            .into_iter()
+            .filter(|(entry, _)| entry.input.is_some() || !single)
+            .collect();
         for (entry, remark) in remarks.iter().take(SHOWN) {
             write!(
                 f,
-                "\n  note      {} = {}: {remark}",
+                "\n  note      {} = {}, {remark}",
                 entry.place, entry.claimed
             )?;
         }

@@ -224,14 +224,14 @@ impl<'a> Survey<'a> {
     }
 
     fn place(&self, output: usize, direction: usize) -> String {
-        let by = match self.directions[direction].0 {
-            Direction::Single(input) => self.check.input(input),
-            Direction::Random { number } => format!("random direction {number}"),
+        let (of, by) = match &self.outputs[output] {
+            Output::Single(_) if self.outputs.len() == 1 => (String::new(), "of"),
+            Output::Single(index) => (format!("of output {index} "), "by"),
+            Output::Weighted { number, .. } => (format!("of random cotangent {number} "), "by"),
         };
-        match &self.outputs[output] {
-            Output::Single(_) if self.outputs.len() == 1 => format!("of {by}"),
-            Output::Single(index) => format!("of output {index} by {by}"),
-            Output::Weighted { number, .. } => format!("of random cotangent {number} by {by}"),
+        match self.directions[direction].0 {
+            Direction::Single(input) => format!("{of}{by} {}", self.check.input(input)),
+            Direction::Random { number } => format!("{of}along random direction {number}"),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::difference::{Estimate, Side, Slope};
+use crate::report::short;
 
 /// What a check concludes.
 ///
@@ -71,9 +72,10 @@ impl fmt::Display for Reason {
                 )
             }
             Reason::Kink { left, right } => {
+                let (left, right) = (short(*left), short(*right));
                 write!(
                     f,
-                    "at a kink: the slope is {left} from the left and {right} from the right, and the claim is too near to one of them"
+                    "at a kink with slopes {left} and {right}, and the claim is too near to one of them"
                 )
             }
             Reason::Domain => f.write_str("the function has no value here or on one side"),
@@ -103,9 +105,10 @@ impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Remark::Subgradient { left, right } => {
+                let (left, right) = (short(*left), short(*right));
                 write!(
                     f,
-                    "at a kink with slopes {left:.6} and {right:.6}: any subgradient between them is right"
+                    "at a kink with slopes {left} and {right}: any subgradient between them is right"
                 )
             }
             Remark::OneSided(Side::Left) => {
