@@ -35,7 +35,12 @@ pub(crate) fn polygamma(n: u32, x: f64) -> f64 {
 
 /// The digamma function, the derivative of ln Gamma.
 pub(crate) fn digamma(x: f64) -> f64 {
-    spec_math::cephes64::psi(x)
+    let psi = spec_math::cephes64::psi;
+    if x >= 0.0 || !x.is_finite() || x == x.floor() {
+        return psi(x);
+    }
+    let (sin, cos) = sin_cos_pi(x);
+    psi(1.0 - x) - PI * cos / sin
 }
 
 /// The sum of (x + k)^-s over k = 0, 1, 2, ..., for whole s >= 2 and any x that is not a pole.
@@ -49,8 +54,12 @@ fn hurwitz_zeta(s: u32, x: f64) -> f64 {
     // from right to left, are the difference of two zetas.
     let below = x - x.floor();
     let above = x.ceil() - x;
-    let left = zeta(above) - zeta(1.0 - x);
-    zeta(below) + if s.is_multiple_of(2) { left } else { -left }
+    if s.is_multiple_of(2) {
+        (zeta(below) + zeta(above)) - zeta(1.0 - x)
+    } else {
+        // This difference is exactly 0 half way between two poles.
+        (zeta(below) - zeta(above)) + zeta(1.0 - x)
+    }
 }
 
 /// `x` as a sum of two numbers of at most 26 significant bits, so that their products are exact.

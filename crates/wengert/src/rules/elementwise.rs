@@ -187,7 +187,7 @@ elementwise! {
     powc(x in 0.5..3.0; p = 1.7) z {
         value: x.powf(x.lit(p)),
         partials: [x.powc_slope(p)],
-        kinks: ["p = 0, at 0" => "the value is 1 and the partial 0; JAX and PyTorch the same",
+        kinks: ["p = 0, at 0" => "the value is 1 and the partial 0; PyTorch the same; JAX gives a partial of NaN",
                 "0 < p < 1, at 0" => "the partial is +inf; JAX and PyTorch the same",
                 "x < 0, p not whole" => "value and partial are NaN; JAX and PyTorch the same"],
     }
@@ -205,8 +205,10 @@ elementwise! {
     pow(x in 0.5..3.0, y in -2.0..2.0) z {
         value: x.powf(y),
         partials: [x.pow_slope(y), x.pow_ln(y, 1.0)],
-        kinks: ["at x = 0, y >= 0, by y" => "0, the limit for y > 0; JAX and PyTorch the same",
-                "at x = 0, y = 0, by x" => "0, the slope of x^0; JAX and PyTorch the same",
+        kinks: ["x = 1 or y = 0, the other NaN" => "the value is 1, as std's; JAX and PyTorch the same",
+                "at x = 0, y >= 0, by y" => "0, the limit for y > 0; JAX and PyTorch the same",
+                "at x = 0, y = 0, by x" => "0, the slope of x^0; PyTorch the same; JAX gives NaN",
+                "at x = 0, y < 0, by y" => "-inf, the limit; PyTorch the same; JAX gives NaN",
                 "x < 0, y whole" => "by x as for whole powers; by y NaN, for x^y is undefined between whole y; JAX and PyTorch the same"],
     }
     /// The slope of a power, y x^(y-1), and 0 for y = 0.
@@ -247,7 +249,8 @@ elementwise! {
     hypot(x in 0.5..3.0, y in -3.0..-0.5) z {
         value: special::hypot(x, y),
         partials: [x.over_hypot(y), y.over_hypot(x)],
-        kinks: ["at (0, 0)" => "both partials are 0, the middle of the subgradients; JAX and PyTorch give NaN"],
+        kinks: ["at (0, 0)" => "both partials are 0, the middle of the subgradients; JAX gives 1/2 each, PyTorch NaN",
+                "one infinite, the other NaN" => "the value is +inf, as std's; JAX and PyTorch the same"],
     }
     /// The cosine of the angle of the point (x, y): x / hypot(x, y), and 0 at the origin.
     ///
@@ -255,7 +258,7 @@ elementwise! {
     over_hypot(x in 0.5..3.0, y in -3.0..-0.5) z {
         value: special::over_hypot(x, y),
         partials: { let v = y.over_hypot(x) / x.hypot(y); [v * y.over_hypot(x), -v * z] },
-        kinks: ["at (0, 0)" => "the value is 0 and the partials are NaN: a length has no second derivative there; JAX and PyTorch give NaN"],
+        kinks: ["at (0, 0)" => "the value is 0 and the partials are NaN: a length has no second derivative there"],
     }
 
     // Exponentials and logarithms.
@@ -330,7 +333,7 @@ elementwise! {
             (if x > y { x } else { y }) + tail
         },
         partials: [x.logistic_share(y), y.logistic_share(x)],
-        kinks: ["x = y = -inf or +inf" => "the partials are 1/2 each, as for any x = y; JAX gives 1 each, PyTorch NaN"],
+        kinks: ["x = y = -inf or +inf" => "the partials are 1/2 each, as for any x = y; JAX gives NaN at -inf and 1 each at +inf, PyTorch NaN"],
     }
     /// The share of exp(x) in exp(x) + exp(y): sigmoid(x - y), and 1/2 for equal infinities.
     ///
@@ -354,7 +357,7 @@ elementwise! {
     xlog1py(x in -3.0..3.0, y in -0.5..3.0) z {
         value: if x == 0.0 && !y.is_nan() { x.lit(0.0) } else { x * y.ln_1p() },
         partials: [y.ln_1p(), x.ratio_or_zero(1.0 + y)],
-        kinks: ["at (0, -1)" => "by x -inf, the limit; by y 0; JAX gives NaN by y; PyTorch has no such function under this name"],
+        kinks: ["at (0, -1)" => "by x -inf, the limit; by y 0; JAX gives NaN by y; PyTorch 0 by x and NaN by y"],
     }
     /// x / y, and 0 at x = 0 whatever y is.
     ///
@@ -396,8 +399,7 @@ elementwise! {
     /// asin(x + dx) ~= asin x + dx / sqrt(1 - x^2)
     asin(x in -0.8..0.8) z {
         value: x.asin(),
-        // Factored: 1 - x^2 would cancel near the ends, 1 - x is exact there.
-        partials: [((1.0 - x) * (1.0 + x)).rsqrt()],
+        partials: [x.one_minus_square().rsqrt()],
         kinks: ["at -1 and 1" => "the partial is +inf; JAX and PyTorch the same"],
     }
     /// Inverse cosine.
@@ -405,8 +407,17 @@ elementwise! {
     /// acos(x + dx) ~= acos x - dx / sqrt(1 - x^2)
     acos(x in -0.8..0.8) z {
         value: x.acos(),
-        partials: [-((1.0 - x) * (1.0 + x)).rsqrt()],
+        partials: [-x.one_minus_square().rsqrt()],
         kinks: ["at -1 and 1" => "the partial is -inf; JAX and PyTorch the same"],
+    }
+    /// 1 - x^2, accurate near -1 and 1.
+    ///
+    /// 1 - (x + dx)^2 ~= 1 - x^2 - 2 x dx
+    one_minus_square(x in -3.0..3.0) z {
+        value: (1.0 - x) * (1.0 + x),
+        // As one row: the derivative of the product, -(1 + x) + (1 - x), would cancel near 0.
+        partials: [-2.0 * x],
+        kinks: [],
     }
     /// Inverse tangent.
     ///
@@ -429,7 +440,7 @@ elementwise! {
     /// over_r2(x + dx, y + dy) ~= x / r^2 + ((y^2 - x^2) dx - 2 x y dy) / r^4, with r^2 = x^2 + y^2
     over_r2(x in 0.5..3.0, y in -3.0..-0.5) z {
         value: special::over_r2(x, y),
-        partials: { let w = y.over_r2(x); [(w - z) * (w + z), -2.0 * z * w] },
+        partials: { let w = y.over_r2(x); [w * w - z * z, -2.0 * z * w] },
         kinks: ["at (0, 0)" => "value and partials are 0"],
     }
     /// sin(pi x) / (pi x), and 1 at 0, as NumPy's `sinc`.
@@ -505,7 +516,7 @@ elementwise! {
     /// atanh(x + dx) ~= atanh x + dx / (1 - x^2)
     atanh(x in -0.8..0.8) z {
         value: { let a = x.abs(); (0.5 * (2.0 * a / (1.0 - a)).ln_1p()).copysign(x) },
-        partials: [1.0 / ((1.0 - x) * (1.0 + x))],
+        partials: [1.0 / x.one_minus_square()],
         kinks: ["at -1 and 1" => "the value is infinite and the partial +inf; JAX and PyTorch the same"],
     }
     /// ln cosh x without overflow, accurate near 0.
@@ -548,7 +559,8 @@ elementwise! {
     /// gaussian(x + dx) ~= exp(-x^2) - 2 x exp(-x^2) dx
     gaussian(x in -2.0..2.0) z {
         value: special::by_f64(x, special::gaussian),
-        partials: [-2.0 * x * z],
+        // The clamp keeps infinity times 0 out.
+        partials: [-2.0 * x.clamp(-40.0, 40.0) * z],
         kinks: [],
     }
     /// Density of the standard normal distribution.
@@ -556,7 +568,7 @@ elementwise! {
     /// normal_pdf(x + dx) ~= normal_pdf x - x normal_pdf(x) dx
     normal_pdf(x in -3.0..3.0) z {
         value: special::by_f64(x, special::normal_pdf),
-        partials: [-x * z],
+        partials: [-x.clamp(-40.0, 40.0) * z],
         kinks: [],
     }
     /// Distribution function of the standard normal distribution.
@@ -581,7 +593,7 @@ elementwise! {
     digamma(x in 0.5..4.0) z {
         value: x.polygamma(0),
         partials: [x.polygamma(1.0)],
-        kinks: ["at 0, -1, -2, .." => "the value is -inf at 0, +inf at -0, else NaN; the partial is +inf"],
+        kinks: ["at 0, -1, -2, .." => "the value is -inf at 0, +inf at -0, else NaN; the partial is +inf; PyTorch the same; JAX gives NaN as value"],
     }
     /// Polygamma function of order `n`, the (n+1)-th derivative of ln Gamma.
     ///
@@ -632,7 +644,7 @@ elementwise! {
     softsign(x in 0.2..3.0) z {
         value: if x.abs() > 1e30 { x.lit(1.0).copysign(x) } else { x / (1.0 + x.abs()) },
         partials: { let r = 1.0 / (1.0 + x.abs()); [r * r] },
-        kinks: ["at 0, second order" => "0, the middle of the slopes -2 and 2; JAX and PyTorch the same"],
+        kinks: ["at 0, second order" => "0, the middle of the slopes -2 and 2; PyTorch the same; JAX gives -2"],
     }
     /// The larger of x and 0.
     ///
@@ -696,7 +708,7 @@ elementwise! {
     celu(x in -3.0..-0.2; alpha = 1.3) z {
         value: if x > 0.0 { x } else { alpha * (x / alpha).exp_m1() },
         partials: [(x / alpha).elu_slope(1.0)],
-        kinks: ["at 0, second order" => "1 / alpha, the slope from below; JAX and PyTorch the same"],
+        kinks: ["at 0, second order" => "1 / alpha, the slope from below; PyTorch the same; JAX gives 1 / (4 alpha)"],
     }
     /// Gaussian error linear unit, x Phi(x), exact.
     ///
@@ -785,7 +797,7 @@ elementwise! {
     hard_sigmoid(x in -2.8..2.8) z {
         value: ((x + 3.0) / 6.0).clamp(0.0, 1.0),
         partials: [x.in_open(-3.0, 3.0) / 6.0],
-        kinks: ["at -3 and 3" => "the partial is 0; PyTorch the same; JAX gives 0 at -3 and 1/12 at 3"],
+        kinks: ["at -3 and 3" => "the partial is 0; JAX and PyTorch the same"],
     }
     /// x hard_sigmoid(x).
     ///
@@ -793,7 +805,7 @@ elementwise! {
     hard_swish(x in -2.8..2.8) z {
         value: if x <= -3.0 { x.lit(0.0) } else { x * x.hard_sigmoid() },
         partials: [x.hard_sigmoid() + x.clamp(-3.0, 3.0) * x.in_open(-3.0, 3.0) / 6.0],
-        kinks: ["at -3 and 3" => "the partial is 0 and 1, the slope outside"],
+        kinks: ["at -3 and 3" => "the partial is 0 at -3 and 1 at 3, the slope outside; JAX the same; PyTorch, by its version, the same or -1/2 and 3/2"],
     }
     /// x clamped to [0, 6].
     ///
@@ -801,7 +813,7 @@ elementwise! {
     relu6(x in 0.2..5.8) z {
         value: x.clamp(0.0, 6.0),
         partials: [x.in_open(0.0, 6.0)],
-        kinks: ["at 0 and 6" => "the partial is 0; PyTorch the same; JAX gives 1/2"],
+        kinks: ["at 0 and 6" => "the partial is 0; JAX and PyTorch the same"],
     }
 
     // Signs, bounds and rounding.
@@ -812,7 +824,7 @@ elementwise! {
     abs(x in -3.0..-0.2) z {
         value: x.abs(),
         partials: [x.sign()],
-        kinks: ["at 0" => "the partial is 0, the middle of the slopes; JAX and PyTorch the same"],
+        kinks: ["at 0" => "the partial is 0, the middle of the slopes; PyTorch the same; JAX gives 1"],
     }
     /// Sign: -1, 0 or 1, with 0 at 0. Unlike std's `signum`, which is 1 at 0.
     ///
@@ -828,7 +840,7 @@ elementwise! {
     copysign(x in 0.5..3.0, y in -3.0..-0.5) z {
         value: x.copysign(y),
         partials: [x.sign() * y.lit(1.0).copysign(y), y.lit(0.0)],
-        kinks: ["at x = 0" => "the partials are 0; JAX and PyTorch the same",
+        kinks: ["at x = 0" => "the partials are 0; PyTorch the same; JAX gives the slope from above by x",
                 "at y = 0" => "the sign bit of y counts; the partial by y is 0; JAX and PyTorch the same"],
     }
     /// `x` limited to the interval from `lo` to `hi`.
@@ -862,7 +874,7 @@ elementwise! {
         value: if x > y { x } else if y >= x { y } else { x + y },
         partials: [x.max_share(y), y.max_share(x)],
         kinks: ["at x = y" => "the partials are 1/2 each; JAX and PyTorch the same",
-                "x or y NaN" => "value and partials are NaN; JAX and PyTorch give partials of 0 or 1, which hides it"],
+                "x or y NaN" => "value and partials are NaN; JAX gives partials of 0 and PyTorch of 1, which hide it"],
     }
     /// The smaller of the two; NaN if either is.
     ///
@@ -871,7 +883,7 @@ elementwise! {
         value: if x < y { x } else if y <= x { y } else { x + y },
         partials: [y.max_share(x), x.max_share(y)],
         kinks: ["at x = y" => "the partials are 1/2 each; JAX and PyTorch the same",
-                "x or y NaN" => "value and partials are NaN; JAX and PyTorch give partials of 0 or 1, which hides it"],
+                "x or y NaN" => "value and partials are NaN; JAX gives partials of 0 and PyTorch of 1, which hide it"],
     }
     /// The share of `x` in the larger of the two: 1 if x > y, 0 if x < y, 1/2 if equal.
     ///
