@@ -1,0 +1,150 @@
+//! Where tensors live: a bump allocator for primals, a pool of buffers for adjoints.
+//!
+//! Both keep what they have got, so that a step that repeats allocates nothing.
+#![allow(unsafe_code)]
+
+use std::ptr::NonNull;
+
+use crate::real::Real;
+
+const FIRST_CHUNK: usize = 1 << 12;
+
+/// Tensor values in chunks that never move; a whole tail of them is dropped at once.
+pub struct Arena<T> {
+    /// Raw, because a span points into a chunk while its neighbour is being written.
+    chunks: Vec<(NonNull<T>, usize)>,
+    /// The chunk in use and how much of it is taken.
+    position: (usize, usize),
+}
+
+/// A run of numbers in an [`Arena`], or a scalar node's value.
+#[derive(Clone, Copy, Debug)]
+pub struct Span<T> {
+    start: *const T,
+    len: usize,
+}
+
+impl<T: Real> Span<T> {
+    pub fn new(start: *const T, len: usize) -> Self {
+        Self { start, len }
+    }
+
+    /// The numbers.
+    ///
+    /// # Safety
+    ///
+    /// The span's nodes may not be rewound, cleared or dropped while `'a` lasts.
+    pub unsafe fn as_slice<'a>(self) -> &'a [T] {
+        // SAFETY: `start` points to `len` initialised numbers that are never written again
+        // until their node goes away, which the caller excludes.
+        unsafe { std::slice::from_raw_parts(self.start, self.len) }
+    }
+}
+
+impl<T: Real> Arena<T> {
+    pub const fn new() -> Self {
+        Self {
+            chunks: Vec::new(),
+            position: (0, 0),
+        }
+    }
+
+    /// Fresh room for `len` numbers, with any old content.
+    ///
+    /// The span covers what the slice covers: write the slice, then read the span.
+    pub fn allocate<'a>(&mut self, len: usize) -> (Span<T>, &'a mut [T]) {
+        loop {
+            let (chunk, used) = self.position;
+            match self.chunks.get(chunk) {
+                Some(&(start, capacity)) if capacity - used >= len => {
+                    self.position.1 += len;
+                    // SAFETY: `used + len` is in bounds of the chunk, whose numbers are
+                    // initialised; bumping the position leaves this part to the caller alone
+                    // until it is rewound.
+                    return unsafe {
+                        let start = start.as_ptr().add(used);
+                        (
+                            Span::new(start, len),
+                            std::slice::from_raw_parts_mut(start, len),
+                        )
+                    };
+                }
+                Some(_) => self.position = (chunk + 1, 0),
+                None => {
+                    let twice = self
+                        .chunks
+                        .last()
+                        .map_or(FIRST_CHUNK, |last| (2 * last.1).min(1 << 20));
+                    let capacity = twice.max(len);
+                    let numbers = Box::leak(vec![T::zero(); capacity].into_boxed_slice());
+                    self.chunks.push((NonNull::from(numbers).cast(), capacity));
+                }
+            }
+        }
+    }
+
+    pub fn position(&self) -> (usize, usize) {
+        self.position
+    }
+
+    pub fn rewind(&mut self, position: (usize, usize)) {
+        self.position = position;
+    }
+
+    /// Keeps the first chunk only.
+    pub fn shrink(&mut self) {
+        for (start, capacity) in self.chunks.drain(1.min(self.chunks.len())..) {
+            // SAFETY: made in `allocate` from a boxed slice of this length; no span is read any more.
+            drop(unsafe {
+                Box::from_raw(std::ptr::slice_from_raw_parts_mut(start.as_ptr(), capacity))
+            });
+        }
+        self.position = (0, 0);
+    }
+
+    pub fn bytes_used(&self) -> usize {
+        let (chunk, used) = self.position;
+        let before: usize = self.chunks.iter().take(chunk).map(|c| c.1).sum();
+        (before + used) * size_of::<T>()
+    }
+}
+
+/// Vectors that were used once and wait to be used again, by size class.
+pub struct BufferPool<T> {
+    classes: Vec<Vec<Vec<T>>>,
+}
+
+impl<T: Real> BufferPool<T> {
+    pub const fn new() -> Self {
+        Self {
+            classes: Vec::new(),
+        }
+    }
+
+    /// A vector of `len` numbers with any old content.
+    pub fn take(&mut self, len: usize) -> Vec<T> {
+        let class = size_class(len);
+        let fitting = self.classes.get_mut(class).and_then(|buffers| {
+            let at = buffers
+                .iter()
+                .rposition(|buffer| buffer.capacity() >= len)?;
+            Some(buffers.swap_remove(at))
+        });
+        let mut buffer = fitting.unwrap_or_else(|| Vec::with_capacity(len));
+        buffer.resize(len, T::zero());
+        buffer
+    }
+
+    pub fn give(&mut self, buffer: Vec<T>) {
+        let class = size_class(buffer.capacity());
+        if self.classes.len() <= class {
+            self.classes.resize_with(class + 1, Vec::new);
+        }
+        self.classes[class].push(buffer);
+    }
+}
+
+/// The number of binary digits: buffers of a class differ by less than a factor of two.
+fn size_class(len: usize) -> usize {
+    (usize::BITS - len.leading_zeros()) as usize
+}

@@ -1,0 +1,677 @@
+//! Derivatives of recorded nodes: as numbers, or as handles that can be differentiated again.
+
+use std::cell::OnceCell;
+use std::ops::Index;
+
+use ndarray::{Array2, ArrayD, ArrayView, Dimension, IxDyn};
+
+use crate::error::{Error, Shapes, or_panic};
+use crate::list::List;
+use crate::real::Real;
+use crate::rules::structural::Array;
+use crate::sweep::{forward, reverse};
+use crate::sweep_numeric::Numbers;
+use crate::sweep_recorded::{Recorded, Value};
+use crate::tensor::Tensor;
+use crate::var::Var;
+
+/// One number for each scalar node and one array for each tensor: what a numeric sweep found.
+///
+/// [`Var::backward`] fills it with adjoints, [`Tape::jvp`](crate::Tape::jvp) with tangents. It is a
+/// value of its own: nothing accumulates from one sweep to the next, and nothing needs to be
+/// zeroed. Inputs and intermediate nodes are asked in the same way; a node without a path counts
+/// as zero.
+///
+/// ```
+/// let tape = wengert::Tape::new();
+/// let x = tape.var(3.0);
+/// let y = x * x;
+/// let z = y.exp();
+/// let g = z.backward();
+/// assert_eq!(g[y], 9.0_f64.exp());
+/// assert_eq!(g[x], 6.0 * 9.0_f64.exp());
+/// ```
+pub struct Gradients<T: Real = f64> {
+    list: &'static List<T>,
+    generation: u32,
+    scalars: Vec<T>,
+    tensors: Vec<OnceCell<ArrayD<T>>>,
+    zero: T,
+}
+
+impl<T: Real> Gradients<T> {
+    fn new(numbers: Numbers<T>, generation: u32) -> Self {
+        let Numbers {
+            list,
+            scalars,
+            tensors,
+            ..
+        } = numbers;
+        let tensors = tensors
+            .into_iter()
+            .map(|tensor| match tensor {
+                None => OnceCell::new(),
+                Some(array) => {
+                    let (numbers, shape) = array.into_vec();
+                    let array = ArrayD::from_shape_vec(IxDyn(&shape), numbers);
+                    OnceCell::from(array.expect("as many numbers as the shape holds"))
+                }
+            })
+            .collect();
+        Self {
+            list,
+            generation,
+            scalars,
+            tensors,
+            zero: T::zero(),
+        }
+    }
+
+    /// The derivative at a scalar node; `None` if the handle is not of this tape, stale or a constant.
+    pub fn get(&self, var: Var<T>) -> Option<&T> {
+        self.scalar(var).ok()
+    }
+
+    /// The derivative at a tensor, in its shape; `None` if the handle is not of this tape or stale.
+    pub fn get_tensor(&self, tensor: Tensor<T>) -> Option<&ArrayD<T>> {
+        self.array(tensor).ok()
+    }
+
+    fn check(
+        &self,
+        list: &'static List<T>,
+        generation: u32,
+        id: u32,
+        kind: &'static str,
+    ) -> Result<(), Error> {
+        let op = "Gradients";
+        if generation == crate::list::CONSTANT {
+            return Err(Error::Constant { op, kind });
+        }
+        if !std::ptr::eq(list, self.list) {
+            return Err(Error::Foreign { op });
+        }
+        // A handle of the sweep's own generation stays good after the tape moves on.
+        if generation == self.generation
+            || (generation < self.generation && list.is_live(generation, id))
+        {
+            return Ok(());
+        }
+        Err(list.why_dead(op, kind, generation, id))
+    }
+
+    fn scalar(&self, var: Var<T>) -> Result<&T, Error> {
+        self.check(var.list, var.generation, var.id, "Var")?;
+        Ok(self.scalars.get(var.id as usize).unwrap_or(&self.zero))
+    }
+
+    fn array(&self, tensor: Tensor<T>) -> Result<&ArrayD<T>, Error> {
+        self.check(tensor.list, tensor.generation, tensor.id, "Tensor")?;
+        tensor.try_check("Gradients")?;
+        let shape = tensor.list.shape_of(tensor.id);
+        let index = tensor.list.aux_index(tensor.id);
+        let Some(cell) = index.and_then(|index| self.tensors.get(index)) else {
+            return Err(Error::Argument {
+                op: "Gradients",
+                detail: "this tensor was recorded after the sweep, or is a plain scalar; index by its Var, or sweep again".to_owned(),
+            });
+        };
+        Ok(cell.get_or_init(|| match shape.is_empty() {
+            true => ndarray::arr0(self.scalars[tensor.id as usize]).into_dyn(),
+            false => ArrayD::zeros(IxDyn(&shape)),
+        }))
+    }
+}
+
+impl<T: Real> Index<Var<T>> for Gradients<T> {
+    type Output = T;
+    /// The derivative at a scalar node.
+    ///
+    /// # Panics
+    ///
+    /// If the handle is not of this tape, stale or a constant.
+    #[track_caller]
+    fn index(&self, var: Var<T>) -> &T {
+        or_panic(self.scalar(var))
+    }
+}
+
+impl<T: Real> Index<Tensor<T>> for Gradients<T> {
+    type Output = ArrayD<T>;
+    /// The derivative at a tensor, in its shape.
+    ///
+    /// # Panics
+    ///
+    /// If the handle is not of this tape, stale, or recorded after the sweep.
+    #[track_caller]
+    fn index(&self, tensor: Tensor<T>) -> &ArrayD<T> {
+        or_panic(self.array(tensor))
+    }
+}
+
+impl<T: Real> Drop for Gradients<T> {
+    /// Gives the buffers back to the tape's pool, if the tape still is what it was.
+    fn drop(&mut self) {
+        if !self.list.may_recycle(self.generation) {
+            return;
+        }
+        let mut state = self.list.state_mut();
+        state.buffers.give(std::mem::take(&mut self.scalars));
+        for mut cell in self.tensors.drain(..) {
+            if let Some(array) = cell.take() {
+                state.buffers.give(array.into_raw_vec_and_offset().0);
+            }
+        }
+    }
+}
+
+impl<T: Real> std::fmt::Debug for Gradients<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Gradients({} nodes, {} tensors)",
+            self.scalars.len(),
+            self.tensors.len()
+        )
+    }
+}
+
+/// The numeric reverse sweep from `root` with the seed that `seed` plants.
+fn adjoints<T: Real>(
+    list: &'static List<T>,
+    root: u32,
+    seed: impl FnOnce(&mut Numbers<T>),
+) -> Result<Gradients<T>, Error> {
+    let generation = list.generation();
+    let mut numbers = Numbers::new(list, root);
+    seed(&mut numbers);
+    reverse(list, &mut numbers, root, 0)?;
+    Ok(Gradients::new(numbers, generation))
+}
+
+impl<T: Real> Var<T> {
+    /// The derivatives of this scalar with respect to every node before it, as numbers.
+    ///
+    /// The tape is untouched, so this can be called any number of times.
+    ///
+    /// # Panics
+    ///
+    /// As [`Var::try_backward`] fails.
+    #[track_caller]
+    pub fn backward(self) -> Gradients<T> {
+        or_panic(self.try_backward())
+    }
+
+    /// The derivatives of this scalar with respect to every node before it, as numbers.
+    ///
+    /// # Errors
+    ///
+    /// If this is a constant or stale, a custom operation lacks its rule, or the watch is on and
+    /// finds a number that is not finite.
+    pub fn try_backward(self) -> Result<Gradients<T>, Error> {
+        self.try_check("backward")?;
+        adjoints(self.list, self.id, |numbers| {
+            numbers.seed_scalar(self.id, T::one())
+        })
+    }
+
+    /// The derivatives of this scalar with respect to `wrt`, as recorded scalars: they can be differentiated again.
+    ///
+    /// ```
+    /// let tape = wengert::Tape::new();
+    /// let x = tape.var(2.0);
+    /// let y = x.powi(4.0);
+    /// let dy = y.grad(&[x])[0];
+    /// let d2y = dy.grad(&[x])[0];
+    /// assert_eq!(dy.value(), 32.0);
+    /// assert_eq!(d2y.value(), 48.0);
+    /// assert_eq!(d2y.backward()[x], 48.0);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`Var::try_grad`] fails.
+    #[track_caller]
+    pub fn grad(self, wrt: &[Var<T>]) -> Vec<Var<T>> {
+        or_panic(self.try_grad(wrt))
+    }
+
+    /// The derivatives of this scalar with respect to `wrt`, as recorded scalars.
+    ///
+    /// # Errors
+    ///
+    /// If a handle is a constant, stale or foreign, or a custom operation lacks its rule.
+    pub fn try_grad(self, wrt: &[Var<T>]) -> Result<Vec<Var<T>>, Error> {
+        self.try_check("grad")?;
+        let ids = ids_of(
+            self.list,
+            wrt.iter().map(|x| (x.list, x.try_check("grad"), x.id)),
+        )?;
+        let sweep = recorded_reverse(
+            self.list,
+            self.id,
+            Value::Scalar(Var::constant(T::one())),
+            &ids,
+        )?;
+        Ok(ids
+            .iter()
+            .map(|&id| {
+                let derivative = sweep.scalar(id).unwrap_or_default();
+                if !derivative.is_constant() {
+                    return derivative;
+                }
+                // A node, so that it can be differentiated again, to zero.
+                let value = derivative.raw();
+                Var::new(
+                    self.list,
+                    self.list.generation(),
+                    self.list.push_leaf(value),
+                    value,
+                )
+            })
+            .collect())
+    }
+
+    /// The derivatives of this scalar with respect to tensors, as recorded tensors of the same shapes.
+    ///
+    /// ```
+    /// use ndarray::array;
+    ///
+    /// let tape = wengert::Tape::new();
+    /// let w = tape.tensor(array![1.0, 2.0]);
+    /// let loss = w.powi(3.0).sum();
+    /// let penalty = loss.grad_tensors(&[w])[0].square().sum(); // sum of 9 w^4
+    /// assert_eq!(penalty.backward()[w], array![36.0, 288.0].into_dyn());
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If a handle is a constant, stale or foreign, or a custom operation lacks its rule.
+    #[track_caller]
+    pub fn grad_tensors(self, wrt: &[Tensor<T>]) -> Vec<Tensor<T>> {
+        self.check("grad_tensors");
+        or_panic(cotangents(
+            self.list,
+            self.id,
+            Value::Scalar(Var::constant(T::one())),
+            wrt,
+        ))
+    }
+
+    /// The Hessian's product with the vector `v`, by a tangent through the recorded gradient.
+    ///
+    /// # Panics
+    ///
+    /// If the lengths differ, or as [`Var::grad`] panics.
+    #[track_caller]
+    pub fn hvp(self, wrt: &[Var<T>], v: &[T]) -> Vec<T> {
+        let position = self.list.position();
+        let gradient = self.grad(wrt);
+        let product = or_panic(tangents(self.list, wrt, v, &gradient));
+        self.list.drop_tail(position);
+        product
+    }
+
+    /// The matrix of second derivatives with respect to `wrt`.
+    ///
+    /// # Panics
+    ///
+    /// As [`Var::grad`] panics.
+    #[track_caller]
+    pub fn hessian(self, wrt: &[Var<T>]) -> Array2<T> {
+        let position = self.list.position();
+        let gradient = self.grad(wrt);
+        let hessian = or_panic(jacobian(&gradient, wrt));
+        self.list.drop_tail(position);
+        hessian
+    }
+}
+
+impl<T: Real> Tensor<T> {
+    /// The product of a cotangent with the Jacobian of this tensor, for every node before it, as numbers.
+    ///
+    /// `cotangent` has this tensor's shape.
+    ///
+    /// ```
+    /// use ndarray::array;
+    ///
+    /// let tape = wengert::Tape::new();
+    /// let x = tape.tensor(array![1.0, 2.0]);
+    /// let g = x.square().backward_with(array![1.0, 10.0].view());
+    /// assert_eq!(g[x], array![2.0, 40.0].into_dyn());
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`Tensor::try_backward_with`] fails.
+    #[track_caller]
+    pub fn backward_with<D: Dimension>(self, cotangent: ArrayView<'_, T, D>) -> Gradients<T> {
+        or_panic(self.try_backward_with(cotangent))
+    }
+
+    /// The product of a cotangent with the Jacobian of this tensor, for every node before it, as numbers.
+    ///
+    /// # Errors
+    ///
+    /// If the cotangent has another shape than this tensor, the handle is stale, or a custom
+    /// operation lacks its rule.
+    pub fn try_backward_with<D: Dimension>(
+        self,
+        cotangent: ArrayView<'_, T, D>,
+    ) -> Result<Gradients<T>, Error> {
+        self.try_check("backward_with")?;
+        let shape = self.list.shape_of(self.id);
+        if cotangent.shape() != shape.as_slice() {
+            return Err(Error::Shape {
+                op: "backward_with",
+                detail: "the cotangent must have the shape of the tensor".to_owned(),
+                shapes: Shapes(vec![cotangent.shape().into(), shape]),
+            });
+        }
+        let numbers: Vec<T> = cotangent.iter().copied().collect();
+        adjoints(self.list, self.id, |sweep| {
+            sweep.seed_tensor(self.id, &numbers)
+        })
+    }
+
+    /// The product of a recorded cotangent with the Jacobian, as recorded tensors of the shapes of `wrt`.
+    ///
+    /// # Panics
+    ///
+    /// As [`Tensor::try_vjp`] fails.
+    #[track_caller]
+    pub fn vjp(self, cotangent: Tensor<T>, wrt: &[Tensor<T>]) -> Vec<Tensor<T>> {
+        or_panic(self.try_vjp(cotangent, wrt))
+    }
+
+    /// The product of a recorded cotangent with the Jacobian, as recorded tensors of the shapes of `wrt`.
+    ///
+    /// # Errors
+    ///
+    /// If the cotangent has another shape than this tensor, a handle is stale or foreign, or a
+    /// custom operation lacks its rule.
+    pub fn try_vjp(self, cotangent: Tensor<T>, wrt: &[Tensor<T>]) -> Result<Vec<Tensor<T>>, Error> {
+        self.try_check("vjp")?;
+        cotangent.try_check("vjp")?;
+        if !std::ptr::eq(cotangent.list, self.list) {
+            return Err(Error::Foreign { op: "vjp" });
+        }
+        if cotangent.shape() != self.shape() {
+            return Err(Error::Shape {
+                op: "vjp",
+                detail: "the cotangent must have the shape of the tensor".to_owned(),
+                shapes: Shapes(vec![cotangent.shape(), self.shape()]),
+            });
+        }
+        cotangents(self.list, self.id, Value::Tensor(cotangent), wrt)
+    }
+
+    /// The tangent of this tensor along recorded tangents of inputs, as a recorded tensor.
+    ///
+    /// Each pair is an input and its tangent, of the same shape.
+    ///
+    /// # Panics
+    ///
+    /// As [`Tensor::try_jvp`] fails.
+    #[track_caller]
+    pub fn jvp(self, seeds: &[(Tensor<T>, Tensor<T>)]) -> Tensor<T> {
+        or_panic(self.try_jvp(seeds))
+    }
+
+    /// The tangent of this tensor along recorded tangents of inputs, as a recorded tensor.
+    ///
+    /// # Errors
+    ///
+    /// If shapes differ, a handle is stale or foreign, or a custom operation lacks its rule.
+    pub fn try_jvp(self, seeds: &[(Tensor<T>, Tensor<T>)]) -> Result<Tensor<T>, Error> {
+        self.try_check("jvp")?;
+        let ids = ids_of(
+            self.list,
+            seeds
+                .iter()
+                .map(|(x, _)| (x.list, x.try_check("jvp"), x.id)),
+        )?;
+        ids_of(
+            self.list,
+            seeds
+                .iter()
+                .map(|(_, t)| (t.list, t.try_check("jvp"), t.id)),
+        )?;
+        for (x, tangent) in seeds {
+            if x.shape() != tangent.shape() {
+                return Err(Error::Shape {
+                    op: "jvp",
+                    detail: "a tangent must have the shape of its input".to_owned(),
+                    shapes: Shapes(vec![tangent.shape(), x.shape()]),
+                });
+            }
+        }
+        let mut sweep = Recorded::new(self.list, self.id, &ids);
+        for (&id, (_, tangent)) in ids.iter().zip(seeds) {
+            if id <= self.id {
+                sweep.seed(id, Value::Tensor(*tangent));
+            }
+        }
+        let first = ids.iter().copied().min().unwrap_or(self.id);
+        forward(self.list, &mut sweep, first, self.id)?;
+        let tangent = crate::sweep::Algebra::get(&sweep, self.id);
+        Ok(tangent.unwrap_or_else(|| self.full(&Tensor::shape(self), 0.0)))
+    }
+}
+
+impl<T: Real> crate::Tape<T> {
+    /// Tangents of all nodes along directions of scalar inputs, as numbers: one forward sweep.
+    ///
+    /// ```
+    /// let tape = wengert::Tape::new();
+    /// let (x, y) = (tape.var(2.0), tape.var(5.0));
+    /// let z = x * y;
+    /// let t = tape.jvp(&[(x, 1.0), (y, 10.0)]);
+    /// assert_eq!(t[z], 5.0 + 20.0);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If a handle is a constant, stale or foreign, or a custom operation lacks its rule.
+    #[track_caller]
+    pub fn jvp(&self, seeds: &[(Var<T>, T)]) -> Gradients<T> {
+        let checked = seeds
+            .iter()
+            .map(|(x, _)| (x.list, x.try_check("jvp"), x.id));
+        or_panic(ids_of(self.list(), checked));
+        or_panic(self.tangents_of(|numbers| {
+            for &(x, tangent) in seeds {
+                numbers.seed_scalar(x.id, tangent);
+            }
+        }))
+    }
+
+    /// Tangents of all nodes along directions of tensors, as numbers: one forward sweep.
+    ///
+    /// Each tangent has the shape of its tensor.
+    ///
+    /// # Panics
+    ///
+    /// If shapes differ, a handle is stale or foreign, or a custom operation lacks its rule.
+    #[track_caller]
+    pub fn jvp_tensors(&self, seeds: &[(Tensor<T>, ArrayD<T>)]) -> Gradients<T> {
+        let checked = seeds
+            .iter()
+            .map(|(x, _)| (x.list, x.try_check("jvp_tensors"), x.id));
+        or_panic(ids_of(self.list(), checked));
+        for (x, tangent) in seeds {
+            if tangent.shape() != x.shape().as_slice() {
+                crate::error::fail(Error::Shape {
+                    op: "jvp_tensors",
+                    detail: "a tangent must have the shape of its tensor".to_owned(),
+                    shapes: Shapes(vec![tangent.shape().into(), x.shape()]),
+                });
+            }
+        }
+        or_panic(self.tangents_of(|numbers| {
+            for (x, tangent) in seeds {
+                numbers.seed_tensor(x.id, &tangent.iter().copied().collect::<Vec<_>>());
+            }
+        }))
+    }
+
+    fn tangents_of(&self, seed: impl FnOnce(&mut Numbers<T>)) -> Result<Gradients<T>, Error> {
+        let list = self.list();
+        let generation = list.generation();
+        let Some(last) = list.len().checked_sub(1) else {
+            return Err(Error::Empty {
+                op: "jvp",
+                detail: "the tape is empty; record something first".to_owned(),
+            });
+        };
+        let mut numbers = Numbers::new(list, last);
+        seed(&mut numbers);
+        forward(list, &mut numbers, 0, last)?;
+        Ok(Gradients::new(numbers, generation))
+    }
+
+    /// The matrix of derivatives of each of `ys` (rows) with respect to each of `xs` (columns).
+    ///
+    /// # Panics
+    ///
+    /// If a handle is a constant, stale or foreign, or a custom operation lacks its rule.
+    #[track_caller]
+    pub fn jacobian(&self, ys: &[Var<T>], xs: &[Var<T>]) -> Array2<T> {
+        or_panic(jacobian(ys, xs))
+    }
+}
+
+fn ids_of<T: Real>(
+    list: &'static List<T>,
+    handles: impl Iterator<Item = (&'static List<T>, Result<(), Error>, u32)>,
+) -> Result<Vec<u32>, Error> {
+    handles
+        .map(|(other, checked, id)| {
+            checked?;
+            if std::ptr::eq(other, list) {
+                Ok(id)
+            } else {
+                Err(Error::Foreign { op: "grad" })
+            }
+        })
+        .collect()
+}
+
+fn recorded_reverse<T: Real>(
+    list: &'static List<T>,
+    root: u32,
+    seed: Value<T>,
+    wrt: &[u32],
+) -> Result<Recorded<T>, Error> {
+    let mut sweep = Recorded::new(list, root, wrt);
+    sweep.seed(root, seed);
+    let end = wrt.iter().copied().min().unwrap_or(root);
+    reverse(list, &mut sweep, root, end.min(root))?;
+    Ok(sweep)
+}
+
+fn cotangents<T: Real>(
+    list: &'static List<T>,
+    root: u32,
+    seed: Value<T>,
+    wrt: &[Tensor<T>],
+) -> Result<Vec<Tensor<T>>, Error> {
+    let ids = ids_of(
+        list,
+        wrt.iter().map(|x| (x.list, x.try_check("grad"), x.id)),
+    )?;
+    let sweep = recorded_reverse(list, root, seed, &ids)?;
+    Ok(wrt
+        .iter()
+        .map(|x| {
+            let found = (x.id <= root)
+                .then(|| crate::sweep::Algebra::get(&sweep, x.id))
+                .flatten();
+            found.unwrap_or_else(|| x.full(&Tensor::shape(*x), 0.0))
+        })
+        .collect())
+}
+
+fn tangents<T: Real>(
+    list: &'static List<T>,
+    xs: &[Var<T>],
+    v: &[T],
+    ys: &[Var<T>],
+) -> Result<Vec<T>, Error> {
+    if xs.len() != v.len() {
+        return Err(Error::Argument {
+            op: "hvp",
+            detail: format!(
+                "{} directions for {} variables; give one for each",
+                v.len(),
+                xs.len()
+            ),
+        });
+    }
+    let last = list.len() - 1;
+    let mut numbers = Numbers::new(list, last);
+    for (x, &tangent) in xs.iter().zip(v) {
+        numbers.seed_scalar(x.id, tangent);
+    }
+    forward(list, &mut numbers, 0, last)?;
+    let found = Gradients::new(numbers, list.generation());
+    ys.iter()
+        .map(|&y| {
+            if y.is_constant() {
+                Ok(T::zero())
+            } else {
+                found.scalar(y).copied()
+            }
+        })
+        .collect()
+}
+
+/// Tangents of `ys` along `v`, as numbers; a constant's is zero.
+#[track_caller]
+pub(crate) fn numeric_tangents(xs: &[Var], v: &[f64], ys: &[Var]) -> Vec<f64> {
+    match xs.first() {
+        Some(x) => or_panic(tangents(x.list, xs, v, ys)),
+        None => vec![0.0; ys.len()],
+    }
+}
+
+/// Tangents of `ys` along `v`, recorded; a constant's is zero.
+#[track_caller]
+pub(crate) fn recorded_tangents(xs: &[Var], v: &[Var], ys: &[Var]) -> Vec<Var> {
+    let Some(x) = xs.first() else {
+        return vec![Var::default(); ys.len()];
+    };
+    let ids: Vec<u32> = xs.iter().map(|x| x.id).collect();
+    let last = x.list.len() - 1;
+    let mut sweep = Recorded::new(x.list, last, &ids);
+    for (&id, &tangent) in ids.iter().zip(v) {
+        sweep.seed(id, Value::Scalar(tangent));
+    }
+    or_panic(forward(
+        x.list,
+        &mut sweep,
+        ids.iter().copied().min().unwrap_or(0),
+        last,
+    ));
+    ys.iter()
+        .map(|y| {
+            if y.is_constant() {
+                None
+            } else {
+                sweep.scalar(y.id)
+            }
+            .unwrap_or_default()
+        })
+        .collect()
+}
+
+fn jacobian<T: Real>(ys: &[Var<T>], xs: &[Var<T>]) -> Result<Array2<T>, Error> {
+    let mut matrix = Array2::zeros((ys.len(), xs.len()));
+    for (mut row, y) in matrix.rows_mut().into_iter().zip(ys) {
+        let gradients = y.try_backward()?;
+        for (entry, &x) in row.iter_mut().zip(xs) {
+            *entry = *gradients.scalar(x)?;
+        }
+    }
+    Ok(matrix)
+}

@@ -1,0 +1,719 @@
+//! The list itself: nodes in chunks that never move, and the cell that handles point to.
+//!
+//! A [`List`] is leaked once and recycled through a pool, so a handle may keep a `'static`
+//! reference to it for ever. What makes a handle safe is the generation: it grows whenever nodes
+//! go away, and every use of a handle compares it first.
+//!
+//! This module holds unsafe code: a node is appended by one raw write, and read back from its
+//! chunk, because a bounds-checked `Vec` behind a `RefCell` costs about as much as the operation
+//! that is recorded (see `docs/performance.md`).
+#![allow(unsafe_code)]
+
+use std::alloc::{self, Layout};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::panic::Location;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+
+use smallvec::SmallVec;
+
+use crate::arena::{Arena, BufferPool};
+use crate::error::{Error, fail};
+use crate::real::Real;
+use crate::rules::Op;
+use crate::tensor::Aux;
+use crate::thread;
+
+/// Operands are 28-bit ids: the other four bits of each hold half of the opcode.
+pub(crate) const MAX_NODES: u32 = 1 << 28;
+const ID_MASK: u32 = MAX_NODES - 1;
+const CHUNK_BITS: u32 = 16;
+const CHUNK: u32 = 1 << CHUNK_BITS;
+/// The generation of constants, which no list ever reaches.
+pub(crate) const CONSTANT: u32 = u32::MAX;
+/// What a list in the pool may keep for its next tape.
+const KEPT_CHUNKS: usize = 32;
+
+/// One entry of the Wengert list: a value, the partials with respect to two operands, and who
+/// they are.
+///
+/// A slot whose operand is the node itself is not an operand: its partial then holds a constant
+/// of the operation, or nothing.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Node<T> {
+    pub value: T,
+    pub partials: [T; 2],
+    slots: [u32; 2],
+}
+
+impl<T: Copy> Node<T> {
+    #[inline(always)]
+    pub fn new(op: Op, value: T, partials: [T; 2], operands: [u32; 2]) -> Self {
+        let code = op as u32;
+        Self {
+            value,
+            partials,
+            slots: [
+                operands[0] | (code >> 4) << 28,
+                operands[1] | (code & 15) << 28,
+            ],
+        }
+    }
+    #[inline(always)]
+    pub fn operand(&self, slot: usize) -> u32 {
+        self.slots[slot] & ID_MASK
+    }
+    #[inline]
+    pub fn op(&self) -> Op {
+        Op::from_code(((self.slots[0] >> 28) << 4 | self.slots[1] >> 28) as u8)
+    }
+}
+
+/// A place on the list to rewind to.
+#[derive(Clone, Copy, Debug)]
+pub struct Position {
+    pub nodes: u32,
+    pub aux: usize,
+    pub arena: (usize, usize),
+    pub frozen: usize,
+}
+
+/// What is not needed to append a scalar node.
+pub struct State<T: Real> {
+    pub aux: Vec<Aux<T>>,
+    pub arena: Arena<T>,
+    pub buffers: BufferPool<T>,
+    /// Ranges of nodes recorded without gradients, in order.
+    pub frozen: Vec<(u32, u32)>,
+    pub names: BTreeMap<u32, String>,
+    /// For each rewind that still matters: the generation it began, and where it rewound to. Both grow.
+    rewinds: Vec<(u32, u32)>,
+    /// Where each node was recorded, while the watch is on.
+    origins: BTreeMap<u32, &'static Location<'static>>,
+    max_nodes: u32,
+    watch: bool,
+    /// Sweeps under way; nodes may not go away meanwhile.
+    sweeping: u32,
+}
+
+/// The cell that handles point to.
+pub struct List<T: Real> {
+    generation: AtomicU32,
+    owner: AtomicUsize,
+    /// The generation that began with the last `clear`.
+    cleared: Cell<u32>,
+    /// Nodes below this have survived every rewind since then.
+    survivors: Cell<u32>,
+    len: Cell<u32>,
+    /// At this length the slow path takes over: a chunk is full, or the watch is on.
+    limit: Cell<u32>,
+    /// Where node 0 would be if the current chunk reached back to it.
+    base: Cell<*mut Node<T>>,
+    chunks: RefCell<Vec<*mut Node<T>>>,
+    state: RefCell<State<T>>,
+}
+
+// SAFETY: other threads only ever touch `generation` and `owner`, which are atomics: a handle
+// cannot leave its thread without the feature `nalgebra`, and with it every access first compares
+// `owner` with the calling thread. A list changes owner only through the mutex of the pool.
+unsafe impl<T: Real> Sync for List<T> {}
+
+// A call that panics has changed nothing: it appends last, after everything that can fail.
+impl<T: Real> std::panic::UnwindSafe for List<T> {}
+impl<T: Real> std::panic::RefUnwindSafe for List<T> {}
+
+impl<T: Real> List<T> {
+    pub const fn new() -> Self {
+        Self {
+            generation: AtomicU32::new(0),
+            owner: AtomicUsize::new(0),
+            cleared: Cell::new(0),
+            survivors: Cell::new(MAX_NODES),
+            len: Cell::new(0),
+            limit: Cell::new(0),
+            base: Cell::new(std::ptr::null_mut()),
+            chunks: RefCell::new(Vec::new()),
+            state: RefCell::new(State {
+                aux: Vec::new(),
+                arena: Arena::new(),
+                buffers: BufferPool::new(),
+                frozen: Vec::new(),
+                names: BTreeMap::new(),
+                rewinds: Vec::new(),
+                origins: BTreeMap::new(),
+                max_nodes: MAX_NODES,
+                watch: false,
+                sweeping: 0,
+            }),
+        }
+    }
+
+    /// A list that belongs to the calling thread, from the pool if it has one.
+    pub fn acquire() -> &'static Self {
+        let pooled = T::pool()
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner())
+            .pop();
+        let list = pooled.unwrap_or_else(|| Box::leak(Box::new(Self::new())));
+        list.owner.store(thread::current(), Relaxed);
+        list
+    }
+
+    /// Ends the life of every handle and gives the list back to the pool.
+    pub fn release(&'static self) {
+        self.next_generation();
+        if self.is_sweeping() {
+            // The sweep still holds on to the nodes: they stay, and so does the list, for good.
+            self.cleared.set(self.generation());
+            return;
+        }
+        self.forget_nodes();
+        {
+            let mut state = self.state.borrow_mut();
+            state.arena.shrink();
+            state.buffers = BufferPool::new();
+            state.max_nodes = MAX_NODES;
+            state.watch = false;
+        }
+        let mut chunks = self.chunks.borrow_mut();
+        for &chunk in chunks.iter().skip(KEPT_CHUNKS) {
+            // SAFETY: allocated by `make_room` with this layout, and no handle to it is live.
+            unsafe { alloc::dealloc(chunk.cast(), chunk_layout::<T>()) }
+        }
+        chunks.truncate(KEPT_CHUNKS);
+        drop(chunks);
+        self.owner.store(0, Relaxed);
+        if self.generation.load(Relaxed) < u32::MAX / 2 {
+            T::pool()
+                .lock()
+                .unwrap_or_else(|poison| poison.into_inner())
+                .push(self);
+        }
+    }
+
+    #[inline(always)]
+    pub fn generation(&self) -> u32 {
+        self.generation.load(Relaxed)
+    }
+
+    #[inline(always)]
+    pub fn len(&self) -> u32 {
+        self.len.get()
+    }
+
+    /// Whether a handle of this generation may be used here without a closer look.
+    #[inline(always)]
+    pub fn is_current(&self, generation: u32) -> bool {
+        self.generation.load(Relaxed) == generation && self.on_own_thread()
+    }
+
+    #[inline(always)]
+    fn on_own_thread(&self) -> bool {
+        !cfg!(feature = "nalgebra") || self.owner.load(Relaxed) == thread::current()
+    }
+
+    /// The generation that began with the last `clear`.
+    pub fn cleared(&self) -> u32 {
+        self.cleared.get()
+    }
+
+    /// Whether buffers taken in this generation may go back to the pool.
+    pub fn may_recycle(&self, generation: u32) -> bool {
+        self.owner.load(Relaxed) == thread::current()
+            && generation >= self.cleared.get()
+            && self.state.try_borrow_mut().is_ok()
+    }
+
+    /// Whether the node still is what it was when the handle was made.
+    #[inline]
+    pub fn is_live(&self, generation: u32, id: u32) -> bool {
+        if self.is_current(generation) {
+            return true;
+        }
+        if !self.on_own_thread() || generation < self.cleared.get() || generation == CONSTANT {
+            return false;
+        }
+        id < self.survivors.get() || {
+            let state = self.state.borrow();
+            let later = state
+                .rewinds
+                .partition_point(|&(began, _)| began <= generation);
+            state.rewinds.get(later).is_some_and(|&(_, kept)| id < kept)
+        }
+    }
+
+    /// Why a handle that is not live is not.
+    #[cold]
+    pub fn why_dead(
+        &self,
+        op: &'static str,
+        kind: &'static str,
+        generation: u32,
+        id: u32,
+    ) -> Error {
+        if generation == CONSTANT {
+            return Error::Constant { op, kind };
+        }
+        if !self.on_own_thread() {
+            return Error::WrongThread { op };
+        }
+        Error::Stale {
+            op,
+            kind,
+            node: id,
+            recorded: generation,
+            fate: if generation < self.cleared.get() {
+                "cleared or dropped"
+            } else {
+                "rewound"
+            },
+            current: self.generation(),
+        }
+    }
+
+    /// Appends a node.
+    #[inline(always)]
+    #[track_caller]
+    pub fn push(&self, op: Op, value: T, partials: [T; 2], operands: [u32; 2]) -> u32 {
+        let id = self.len.get();
+        if id == self.limit.get()
+            && let Err(error) = self.make_room(op.name(), value, Some(operands))
+        {
+            fail(error)
+        }
+        self.write(Node::new(op, value, partials, operands));
+        id
+    }
+
+    /// Refuses an operation of two nodes before the first is appended, so that it is both or none.
+    #[inline(always)]
+    #[track_caller]
+    pub fn reserve_two(&self, op: Op, value: T) {
+        if self.len.get() + 1 >= self.limit.get()
+            && let Err(error) = self.refuse_two(op, value)
+        {
+            fail(error)
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn refuse_two(&self, op: Op, value: T) -> Result<(), Error> {
+        let id = self.len.get();
+        let (max_nodes, watch) = {
+            let state = self.state.borrow();
+            (state.max_nodes, state.watch)
+        };
+        if id + 1 >= max_nodes {
+            return Err(Error::Full {
+                op: op.name(),
+                nodes: id,
+            });
+        }
+        if watch && !value.is_finite() {
+            return Err(self.non_finite("forward", id, op.name(), value, &[], Location::caller()));
+        }
+        Ok(())
+    }
+
+    /// Appends a leaf, whose operands are itself.
+    #[inline(always)]
+    #[track_caller]
+    pub fn push_leaf(&self, value: T) -> u32 {
+        let id = self.len.get();
+        self.push(Op::leaf, value, [T::zero(); 2], [id; 2])
+    }
+
+    /// Appends the node of a tensor; `value` counts if it has rank 0.
+    #[track_caller]
+    pub fn push_aux(&self, aux: Aux<T>, value: T, name: &'static str) -> Result<u32, Error> {
+        let id = self.len.get();
+        if id == self.limit.get() {
+            self.make_room(name, value, None)?;
+        }
+        let mut state = self.state.borrow_mut();
+        let index = state.aux.len() as u32;
+        state.aux.push(aux);
+        drop(state);
+        self.write(Node::new(Op::aux, value, [T::zero(); 2], [index; 2]));
+        Ok(id)
+    }
+
+    #[inline(always)]
+    fn write(&self, node: Node<T>) {
+        let id = self.len.get();
+        debug_assert!(id < self.limit.get());
+        // SAFETY: `id < limit`, and `base + limit` is at most the end of the current chunk, whose
+        // start is at most `base + id`; both are set together in `make_room` and `enter`.
+        unsafe { self.base.get().wrapping_add(id as usize).write(node) }
+        self.len.set(id + 1);
+    }
+
+    /// Room for one more node, or why there is none; while the watch is on, also looks at the value.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    pub fn make_room(
+        &self,
+        op: &'static str,
+        value: T,
+        operands: Option<[u32; 2]>,
+    ) -> Result<(), Error> {
+        let id = self.len.get();
+        let mut state = self.state.borrow_mut();
+        if id >= state.max_nodes {
+            return Err(Error::Full { op, nodes: id });
+        }
+        if state.watch {
+            if !value.is_finite() {
+                drop(state);
+                return Err(self.non_finite(
+                    "forward",
+                    id,
+                    op,
+                    value,
+                    operands.as_ref().map_or(&[], |ids| ids),
+                    Location::caller(),
+                ));
+            }
+            state.origins.insert(id, Location::caller());
+        }
+        let mut chunks = self.chunks.borrow_mut();
+        if (id >> CHUNK_BITS) as usize == chunks.len() {
+            // SAFETY: the layout is not empty.
+            let chunk = unsafe { alloc::alloc(chunk_layout::<T>()) };
+            if chunk.is_null() {
+                alloc::handle_alloc_error(chunk_layout::<T>());
+            }
+            chunks.push(chunk.cast());
+        }
+        drop(chunks);
+        self.enter(id, state.max_nodes, state.watch);
+        Ok(())
+    }
+
+    /// Points `base` and `limit` at the chunk of node `id`, which exists.
+    fn enter(&self, id: u32, max_nodes: u32, watch: bool) {
+        let start = id & !(CHUNK - 1);
+        let chunk = self.chunks.borrow()[(id >> CHUNK_BITS) as usize];
+        self.base.set(chunk.wrapping_sub(start as usize));
+        let end = if watch { id + 1 } else { start + CHUNK };
+        self.limit.set(end.min(max_nodes));
+    }
+
+    fn non_finite(
+        &self,
+        direction: &'static str,
+        node: u32,
+        op: &str,
+        value: T,
+        operands: &[u32],
+        location: &Location<'_>,
+    ) -> Error {
+        let operands: Vec<String> = operands
+            .iter()
+            .filter(|&&id| id < node)
+            .map(|&id| self.describe(id))
+            .collect();
+        let operands = operands.join(", ");
+        Error::NonFinite {
+            direction,
+            node,
+            op: op.to_owned(),
+            value: value.as_f64(),
+            operands: if operands.is_empty() {
+                "none".to_owned()
+            } else {
+                operands
+            },
+            location: location.to_string(),
+        }
+    }
+
+    /// A backward contribution that is not finite, told with the line that recorded the node.
+    #[cold]
+    pub fn non_finite_backward(&self, id: u32, op: &str, value: T) -> Error {
+        let origin = self.origin(id);
+        let node = self.node(id);
+        let operands = self.state.borrow().aux_of(&node).map_or_else(
+            || SmallVec::from_slice(&[node.operand(0), node.operand(1)]),
+            |aux| aux.operands.clone(),
+        );
+        let mut error = self.non_finite("backward", id, op, value, &operands, Location::caller());
+        if let Error::NonFinite { location, .. } = &mut error {
+            *location = origin.map_or_else(
+                || "an unknown line (recorded before the watch was on)".to_owned(),
+                |origin| origin.to_string(),
+            );
+        }
+        error
+    }
+
+    /// A tensor with an element that is not finite.
+    #[cold]
+    #[track_caller]
+    pub fn non_finite_tensor(&self, node: u32, op: &str, value: T, operands: &[u32]) -> Error {
+        self.non_finite("forward", node, op, value, operands, Location::caller())
+    }
+
+    /// A node in a few words: its name or number, and its value.
+    pub fn describe(&self, id: u32) -> String {
+        let state = self.state.borrow();
+        let name = state
+            .names
+            .get(&id)
+            .map_or_else(|| format!("node {id}"), |name| format!("`{name}`"));
+        let node = self.node(id);
+        match state.aux_of(&node) {
+            Some(aux) => format!("{name} of shape {:?}", aux.shape.as_slice()),
+            None => format!("{name} = {}", node.value),
+        }
+    }
+
+    /// A copy of a node.
+    ///
+    /// # Panics
+    ///
+    /// If the list has no such node.
+    #[inline]
+    pub fn node(&self, id: u32) -> Node<T> {
+        assert!(id < self.len.get(), "node {id} is not on the list");
+        // SAFETY: every node below `len` has been written, in the chunk of its id.
+        unsafe { *self.address(id) }
+    }
+
+    /// Where a node is; it stays there until it is rewound.
+    fn address(&self, id: u32) -> *mut Node<T> {
+        self.chunks.borrow()[(id >> CHUNK_BITS) as usize].wrapping_add((id & (CHUNK - 1)) as usize)
+    }
+
+    /// Where the value of a scalar node is; it stays there until the node is rewound.
+    pub fn value_address(&self, id: u32) -> *const T {
+        assert!(id < self.len.get(), "node {id} is not on the list");
+        let node = self.address(id);
+        // SAFETY: the node is in bounds of its chunk.
+        unsafe { &raw const (*node).value }
+    }
+
+    /// The nodes from `from` up to `to`, or to the start of `to - 1`'s chunk if that comes
+    /// later: the last run of them that lies in one piece.
+    ///
+    /// The caller may not hold the slice while nodes go away.
+    pub fn last_run(&self, from: u32, to: u32) -> &[Node<T>] {
+        assert!(from < to && to <= self.len.get());
+        let start = from.max((to - 1) & !(CHUNK - 1));
+        // SAFETY: `start..to` lies in one chunk and below `len`, so it is written; nodes never
+        // change, and `reset_to` refuses to run while a sweep is under way.
+        unsafe { std::slice::from_raw_parts(self.address(start), (to - start) as usize) }
+    }
+
+    pub fn state(&self) -> std::cell::Ref<'_, State<T>> {
+        self.state.borrow()
+    }
+
+    pub fn state_mut(&self) -> std::cell::RefMut<'_, State<T>> {
+        self.state.borrow_mut()
+    }
+
+    pub fn position(&self) -> Position {
+        let state = self.state.borrow();
+        Position {
+            nodes: self.len.get(),
+            aux: state.aux.len(),
+            arena: state.arena.position(),
+            frozen: state.frozen.len(),
+        }
+    }
+
+    /// Drops every node recorded after `position`; earlier handles live on.
+    ///
+    /// # Panics
+    ///
+    /// While a sweep is under way.
+    #[track_caller]
+    pub fn rewind(&self, position: Position) {
+        self.refuse_while_sweeping("rewind");
+        self.drop_tail(position);
+    }
+
+    /// [`List::rewind`] for a sweep that drops what it recorded itself.
+    #[track_caller]
+    pub fn drop_tail(&self, position: Position) {
+        let began = self.next_generation();
+        self.survivors.set(self.survivors.get().min(position.nodes));
+        {
+            let mut state = self.state.borrow_mut();
+            while state
+                .rewinds
+                .last()
+                .is_some_and(|&(_, kept)| kept >= position.nodes)
+            {
+                state.rewinds.pop();
+            }
+            state.rewinds.push((began, position.nodes));
+        }
+        self.reset_to(position);
+    }
+
+    /// Drops every node.
+    ///
+    /// # Panics
+    ///
+    /// While a sweep is under way.
+    #[track_caller]
+    pub fn clear(&self) {
+        self.refuse_while_sweeping("clear");
+        self.next_generation();
+        self.forget_nodes();
+    }
+
+    fn forget_nodes(&self) {
+        self.cleared.set(self.generation());
+        self.survivors.set(MAX_NODES);
+        self.state.borrow_mut().rewinds.clear();
+        self.reset_to(Position {
+            nodes: 0,
+            aux: 0,
+            arena: (0, 0),
+            frozen: 0,
+        });
+    }
+
+    #[track_caller]
+    fn refuse_while_sweeping(&self, what: &str) {
+        assert!(
+            !self.is_sweeping(),
+            "{what}: a derivative is being computed on this tape; wait until it returns"
+        );
+    }
+
+    fn is_sweeping(&self) -> bool {
+        self.state.borrow().sweeping > 0
+    }
+
+    #[track_caller]
+    fn next_generation(&self) -> u32 {
+        let next = self.generation() + 1;
+        assert!(
+            next < CONSTANT,
+            "the tape has been cleared or rewound 2^32 times; make a new one"
+        );
+        self.generation.store(next, Relaxed);
+        next
+    }
+
+    fn reset_to(&self, position: Position) {
+        let mut state = self.state.borrow_mut();
+        state.aux.truncate(position.aux);
+        state.arena.rewind(position.arena);
+        state.frozen.truncate(position.frozen);
+        if !state.names.is_empty() {
+            state.names.split_off(&position.nodes);
+        }
+        if !state.origins.is_empty() {
+            state.origins.split_off(&position.nodes);
+        }
+        self.len.set(position.nodes);
+        self.limit.set(position.nodes);
+        if ((position.nodes >> CHUNK_BITS) as usize) < self.chunks.borrow().len() && !state.watch {
+            self.enter(position.nodes, state.max_nodes, false);
+        }
+    }
+
+    /// Turns the watch for numbers that are not finite on or off.
+    pub fn set_watch(&self, on: bool) {
+        self.state.borrow_mut().watch = on;
+        self.limit.set(self.len.get());
+    }
+
+    pub fn is_watched(&self) -> bool {
+        self.state.borrow().watch
+    }
+
+    /// Lowers (or raises) the number of nodes at which the tape is full.
+    pub fn set_max_nodes(&self, max_nodes: u32) {
+        self.state.borrow_mut().max_nodes = max_nodes.min(MAX_NODES);
+        self.limit.set(self.len.get());
+    }
+
+    pub fn origin(&self, id: u32) -> Option<&'static Location<'static>> {
+        self.state.borrow().origins.get(&id).copied()
+    }
+
+    /// Keeps nodes from going away until the guard is dropped.
+    pub fn sweep_guard(&'static self) -> SweepGuard<T> {
+        self.state.borrow_mut().sweeping += 1;
+        SweepGuard {
+            list: self,
+            cleared: self.cleared.get(),
+        }
+    }
+
+    /// Bytes held by nodes, tensors and tables.
+    pub fn bytes(&self) -> usize {
+        let state = self.state.borrow();
+        self.len.get() as usize * size_of::<Node<T>>()
+            + state.aux.len() * size_of::<Aux<T>>()
+            + state.arena.bytes_used()
+    }
+}
+
+impl<T: Real> State<T> {
+    /// The tensor part of a node, if it has one.
+    pub fn aux_of(&self, node: &Node<T>) -> Option<&Aux<T>> {
+        (node.op() == Op::aux).then(|| &self.aux[node.operand(0) as usize])
+    }
+
+    /// Marks the nodes from `start` to `end` as recorded without gradients.
+    pub fn freeze(&mut self, start: u32, end: u32) {
+        if start == end {
+            return;
+        }
+        // An outer range swallows those recorded inside it.
+        while self.frozen.last().is_some_and(|&(s, _)| s >= start) {
+            self.frozen.pop();
+        }
+        match self.frozen.last_mut() {
+            Some((_, e)) if *e == start => *e = end,
+            _ => self.frozen.push((start, end)),
+        }
+    }
+
+    /// The frozen range that holds `id`, if any.
+    pub fn frozen_range(&self, id: u32) -> Option<(u32, u32)> {
+        let next = self.frozen.partition_point(|&(start, _)| start <= id);
+        let (start, end) = *self.frozen.get(next.checked_sub(1)?)?;
+        (id < end).then_some((start, end))
+    }
+}
+
+/// Holds a list still while a derivative is computed.
+pub struct SweepGuard<T: Real> {
+    list: &'static List<T>,
+    cleared: u32,
+}
+
+impl<T: Real> SweepGuard<T> {
+    /// Stops if the tape was dropped by code that the sweep called.
+    #[track_caller]
+    pub fn check(&self) {
+        assert!(
+            self.list.cleared.get() == self.cleared,
+            "the tape was dropped while a derivative was being computed on it"
+        );
+    }
+}
+
+impl<T: Real> Drop for SweepGuard<T> {
+    fn drop(&mut self) {
+        self.list.state.borrow_mut().sweeping -= 1;
+    }
+}
+
+fn chunk_layout<T>() -> Layout {
+    let nodes = Layout::array::<Node<T>>(CHUNK as usize).expect("a chunk fits in memory");
+    // Two nodes of f64 share a cache line; none straddles two.
+    nodes.align_to(64).expect("64 is a power of two")
+}

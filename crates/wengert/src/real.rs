@@ -1,0 +1,114 @@
+//! The two number types a tape can hold, and what the engine asks of them.
+
+use std::fmt::{Debug, Display, LowerExp};
+use std::sync::Mutex;
+
+use num_traits::{Float, FloatConst, FromPrimitive};
+
+use crate::list::List;
+use crate::special;
+
+/// A floating-point number that a tape can hold: `f32` or `f64`.
+///
+/// The trait is sealed. It says what [`num_traits::Float`] leaves out: conversion to and from
+/// `f64`, the special functions, and matrix products.
+///
+/// ```
+/// use wengert::Real;
+///
+/// fn half<T: Real>(x: T) -> T {
+///     x * T::of(0.5)
+/// }
+/// assert_eq!(half(3.0_f32), 1.5);
+/// ```
+pub trait Real:
+    Float
+    + FloatConst
+    + FromPrimitive
+    + Default
+    + Debug
+    + Display
+    + LowerExp
+    + std::iter::Sum
+    + std::ops::AddAssign
+    + std::ops::MulAssign
+    + Send
+    + Sync
+    + ndarray::ScalarOperand
+    + faer::traits::ComplexField
+    + sealed::Pooled
+    + 'static
+{
+    /// The name of the type, for messages: `"f32"` or `"f64"`.
+    const NAME: &'static str;
+    /// The number nearest to `x`.
+    fn of(x: f64) -> Self;
+    /// The same number as an `f64`.
+    fn as_f64(self) -> f64;
+    /// The error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to `self`.
+    fn erf(self) -> Self;
+    /// The complementary error function, 1 - erf, accurate where erf is near 1.
+    fn erfc(self) -> Self;
+    /// The logarithm of the absolute value of the gamma function.
+    fn lgamma(self) -> Self;
+    /// The polygamma function of order `n`, the (n+1)-th derivative of ln Gamma; order 0 is digamma.
+    fn polygamma(self, n: u32) -> Self;
+}
+
+pub(crate) mod sealed {
+    use super::*;
+
+    /// Lists that no tape owns at the moment, and the list that constants point to.
+    pub trait Pooled: Sized {
+        #[doc(hidden)]
+        fn pool() -> &'static Mutex<Vec<&'static List<Self>>>
+        where
+            Self: Real;
+        #[doc(hidden)]
+        fn constants() -> &'static List<Self>
+        where
+            Self: Real;
+    }
+}
+
+macro_rules! real {
+    ($t:ty, $name:literal, $erf:path, $erfc:path, $lgamma:path) => {
+        impl sealed::Pooled for $t {
+            fn pool() -> &'static Mutex<Vec<&'static List<Self>>> {
+                static POOL: Mutex<Vec<&'static List<$t>>> = Mutex::new(Vec::new());
+                &POOL
+            }
+            fn constants() -> &'static List<Self> {
+                static CONSTANTS: List<$t> = List::new();
+                &CONSTANTS
+            }
+        }
+
+        impl Real for $t {
+            const NAME: &'static str = $name;
+            #[inline(always)]
+            fn of(x: f64) -> Self {
+                x as $t
+            }
+            #[inline(always)]
+            fn as_f64(self) -> f64 {
+                self.into()
+            }
+            fn erf(self) -> Self {
+                $erf(self)
+            }
+            fn erfc(self) -> Self {
+                $erfc(self)
+            }
+            fn lgamma(self) -> Self {
+                $lgamma(self)
+            }
+            fn polygamma(self, n: u32) -> Self {
+                special::polygamma(n, self.into()) as $t
+            }
+        }
+    };
+}
+
+real!(f64, "f64", libm::erf, libm::erfc, libm::lgamma);
+real!(f32, "f32", libm::erff, libm::erfcf, libm::lgammaf);

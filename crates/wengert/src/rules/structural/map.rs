@@ -1,0 +1,206 @@
+//! Elementwise operations on whole tensors: the table's rules in loops.
+
+use crate::broadcast::{broadcast_shapes, for_each_run};
+use crate::error::Error;
+use crate::num::N;
+use crate::real::Real;
+use crate::rules::Op;
+use crate::rules::expand::{Elementwise, Visitor};
+use crate::rules::structural::View;
+use crate::tensor::Shape;
+
+/// An elementwise operation of the table, with those of its inputs that are constants.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Map {
+    pub(crate) op: Op,
+    /// For each input of the rule, the constant that stands there, if one does.
+    pub(crate) constants: [Option<f64>; 3],
+    pub(crate) params: [f64; 2],
+}
+
+impl Map {
+    pub(crate) fn of(op: Op) -> Self {
+        Self {
+            op,
+            constants: [None; 3],
+            params: [0.0; 2],
+        }
+    }
+
+    /// Which input of the rule the tape's operand `k` is.
+    pub(crate) fn input_of(&self, k: usize) -> usize {
+        (0..3)
+            .filter(|&input| self.constants[input].is_none())
+            .nth(k)
+            .expect("an operand of the operation")
+    }
+
+    pub(crate) fn shape(&self, inputs: &[&[usize]]) -> Result<Shape, Error> {
+        broadcast_shapes(self.op.name(), inputs)
+    }
+
+    pub(crate) fn evaluate<T: Real>(&self, inputs: &[View<'_, T>], shape: &[usize], to: &mut [T]) {
+        let constants = self.constants.map(|c| [T::of(c.unwrap_or(0.0))]);
+        let all = self.all_inputs(inputs, &constants);
+        self.op.visit(Value {
+            map: self,
+            inputs: all,
+            shape,
+            to,
+        });
+    }
+
+    /// `g` times the partial in operand `k`, for every element of the output's shape.
+    pub(crate) fn evaluate_chain<T: Real>(
+        &self,
+        k: usize,
+        g: View<'_, T>,
+        inputs: &[View<'_, T>],
+        output: View<'_, T>,
+        to: &mut [T],
+    ) {
+        let constants = self.constants.map(|c| [T::of(c.unwrap_or(0.0))]);
+        let all = self.all_inputs(inputs, &constants);
+        self.op.visit(Chain {
+            map: self,
+            k: self.input_of(k),
+            g,
+            inputs: all,
+            output,
+            to,
+        });
+    }
+
+    /// The rule's inputs, with constants as scalars in their places.
+    fn all_inputs<'a, T: Real>(
+        &self,
+        inputs: &[View<'a, T>],
+        constants: &'a [[T; 1]; 3],
+    ) -> [View<'a, T>; 3] {
+        let mut next = inputs.iter();
+        std::array::from_fn(|k| match self.constants[k] {
+            None => next.next().copied().unwrap_or(View {
+                data: &constants[k],
+                shape: &[],
+            }),
+            Some(_) => View {
+                data: &constants[k],
+                shape: &[],
+            },
+        })
+    }
+}
+
+struct Value<'a, T> {
+    map: &'a Map,
+    inputs: [View<'a, T>; 3],
+    shape: &'a [usize],
+    to: &'a mut [T],
+}
+
+impl<T: Real> Visitor for Value<'_, T> {
+    type Output = ();
+    fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
+        let p: [f64; P] = std::array::from_fn(|i| self.map.params[i]);
+        let shapes: [&[usize]; A] = std::array::from_fn(|k| self.inputs[k].shape);
+        for_each_run(self.shape, shapes, |start, len, offsets, strides| {
+            let to = &mut self.to[start..start + len];
+            let from: [&[T]; A] = std::array::from_fn(|k| {
+                let extent = if strides[k] == 0 { 1 } else { len };
+                &self.inputs[k].data[offsets[k]..offsets[k] + extent]
+            });
+            if strides == [1; A] {
+                for (i, z) in to.iter_mut().enumerate() {
+                    *z = E::value(std::array::from_fn(|k| N(from[k][i])), p).0;
+                }
+            } else if A == 2 && strides[0] == 1 {
+                let y = N(from[1][0]);
+                for (z, &x) in to.iter_mut().zip(from[0]) {
+                    *z = E::value(std::array::from_fn(|k| if k == 0 { N(x) } else { y }), p).0;
+                }
+            } else if A == 2 && strides[1] == 1 {
+                let x = N(from[0][0]);
+                for (z, &y) in to.iter_mut().zip(from[1]) {
+                    *z = E::value(std::array::from_fn(|k| if k == 0 { x } else { N(y) }), p).0;
+                }
+            } else {
+                for (i, z) in to.iter_mut().enumerate() {
+                    *z = E::value(std::array::from_fn(|k| N(from[k][i * strides[k]])), p).0;
+                }
+            }
+        });
+    }
+}
+
+struct Chain<'a, T> {
+    map: &'a Map,
+    k: usize,
+    g: View<'a, T>,
+    inputs: [View<'a, T>; 3],
+    output: View<'a, T>,
+    to: &'a mut [T],
+}
+
+impl<T: Real> Visitor for Chain<'_, T> {
+    type Output = ();
+    fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
+        match self.k {
+            0 => self.run::<E, A, P, 0>(),
+            1 => self.run::<E, A, P, 1>(),
+            _ => self.run::<E, A, P, 2>(),
+        }
+    }
+}
+
+impl<T: Real> Chain<'_, T> {
+    fn run<E: Elementwise<A, P>, const A: usize, const P: usize, const K: usize>(self) {
+        if K >= A {
+            unreachable!("{} has {A} inputs", E::OP.name());
+        }
+        let p: [f64; P] = std::array::from_fn(|i| self.map.params[i]);
+        let operands = [
+            self.g,
+            self.output,
+            self.inputs[0],
+            self.inputs[1],
+            self.inputs[2],
+        ];
+        let used = A + 2;
+        let shapes = std::array::from_fn(|k| if k < used { operands[k].shape } else { &[] });
+        for_each_run(
+            self.output.shape,
+            shapes,
+            |start, len, offsets, strides: [usize; 5]| {
+                let to = &mut self.to[start..start + len];
+                let from: [&[T]; 5] = std::array::from_fn(|k| {
+                    let extent = if strides[k] == 0 { 1 } else { len };
+                    let offset = if k < used { offsets[k] } else { 0 };
+                    &operands[k].data[offset..offset + extent]
+                });
+                let [g, z, x @ ..] = from;
+                if strides[..used].iter().all(|&stride| stride == 1) {
+                    for i in 0..len {
+                        let partials = E::partials(std::array::from_fn(|k| N(x[k][i])), p, N(z[i]));
+                        to[i] = absorb(g[i], partials[K % A].0);
+                    }
+                } else {
+                    for i in 0..len {
+                        let inputs = std::array::from_fn(|k| N(x[k][i * strides[k + 2]]));
+                        let partials = E::partials(inputs, p, N(z[i * strides[1]]));
+                        to[i] = absorb(g[i * strides[0]], partials[K % A].0);
+                    }
+                }
+            },
+        );
+    }
+}
+
+/// The product in which an adjoint of zero absorbs everything, even an infinite partial.
+#[inline(always)]
+pub(crate) fn absorb<T: Real>(g: T, partial: T) -> T {
+    if g == T::zero() {
+        T::zero()
+    } else {
+        g * partial
+    }
+}

@@ -1,0 +1,212 @@
+//! The two sweeps over the list: backwards for adjoints, forwards for tangents.
+//!
+//! Each walks the list once. What it computes with is an [`Algebra`]: plain numbers
+//! ([`Numbers`](crate::sweep_numeric::Numbers)), or recorded handles
+//! ([`Recorded`](crate::sweep_recorded::Recorded)), whose results are on the tape and can be
+//! differentiated again.
+
+use smallvec::SmallVec;
+
+use crate::error::Error;
+use crate::list::List;
+use crate::real::Real;
+use crate::rules::custom::Custom;
+use crate::rules::structural::{Array, TensorOp};
+
+/// What a sweep computes with, and where it keeps what it has computed for each node.
+pub(crate) trait Algebra<T: Real> {
+    type Value: Array<T>;
+
+    /// The value of a node.
+    fn primal(&self, id: u32) -> Self::Value;
+    /// The adjoint or tangent that has come to a node, if any.
+    fn get(&self, id: u32) -> Option<Self::Value>;
+    /// Adds to a node's adjoint or tangent; the contribution has the node's shape.
+    fn add(&mut self, id: u32, contribution: Self::Value);
+    /// Whether anybody wants this node's adjoint.
+    fn wants(&self, id: u32) -> bool;
+    /// The chain rule for the scalar nodes `low..high`, from the last to the first.
+    fn pull_back_scalars(&mut self, low: u32, high: u32) -> Result<(), Error>;
+    /// The chain rule for the scalar nodes `low..high`, from the first to the last.
+    fn push_forward_scalars(&mut self, low: u32, high: u32);
+    /// The contributions of a custom operation to each of its inputs.
+    fn pull_back_custom(
+        &mut self,
+        custom: &Custom<T>,
+        node: &TensorNode<T>,
+        g: Self::Value,
+    ) -> Result<Vec<Self::Value>, Error>;
+    /// The tangent of a custom operation's output.
+    fn push_forward_custom(
+        &mut self,
+        custom: &Custom<T>,
+        node: &TensorNode<T>,
+        tangents: &[Option<Self::Value>],
+    ) -> Result<Self::Value, Error>;
+    /// A look at a contribution while the watch is on.
+    fn inspect(&self, _from: &TensorNode<T>, _contribution: &Self::Value) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// A copy of what a sweep needs of a tensor node: the tape may grow while its rule runs.
+pub(crate) struct TensorNode<T: Real> {
+    pub(crate) id: u32,
+    pub(crate) op: TensorOp<T>,
+    pub(crate) operands: SmallVec<[u32; 3]>,
+}
+
+/// A stretch of the list that is treated in one way.
+enum Stretch<T: Real> {
+    /// Recorded without gradients: nothing passes.
+    Frozen,
+    Scalars,
+    Tensor(TensorNode<T>),
+}
+
+/// Carries adjoints from `root` down to node `end`: each node that has an adjoint passes it to its operands.
+pub(crate) fn reverse<T: Real, A: Algebra<T>>(
+    list: &'static List<T>,
+    algebra: &mut A,
+    root: u32,
+    end: u32,
+) -> Result<(), Error> {
+    let guard = list.sweep_guard();
+    let mut high = root + 1;
+    while high > end {
+        let (low, stretch) = last_stretch(list, high);
+        match stretch {
+            Stretch::Frozen => {}
+            Stretch::Scalars => algebra.pull_back_scalars(low.max(end), high)?,
+            Stretch::Tensor(node) => {
+                if !matches!(node.op, TensorOp::Leaf)
+                    && let Some(g) = algebra.get(node.id)
+                {
+                    for (parent, contribution) in pull_back(algebra, &node, g)? {
+                        algebra.inspect(&node, &contribution)?;
+                        // Case 2 of the chain rule: the sum over all consumers of a node.
+                        algebra.add(parent, contribution.sum_to(&list.shape_of(parent)));
+                    }
+                }
+            }
+        }
+        guard.check();
+        high = low;
+    }
+    Ok(())
+}
+
+/// Carries tangents from node `start` up to node `last`.
+pub(crate) fn forward<T: Real, A: Algebra<T>>(
+    list: &'static List<T>,
+    algebra: &mut A,
+    start: u32,
+    last: u32,
+) -> Result<(), Error> {
+    let guard = list.sweep_guard();
+    let mut low = start;
+    while low <= last {
+        let (high, stretch) = first_stretch(list, low);
+        match stretch {
+            Stretch::Frozen => {}
+            Stretch::Scalars => algebra.push_forward_scalars(low, high.min(last + 1)),
+            Stretch::Tensor(node) => {
+                let tangents: Vec<_> = node.operands.iter().map(|&id| algebra.get(id)).collect();
+                // A node that was seeded keeps its seed.
+                if algebra.get(node.id).is_none() && tangents.iter().any(Option::is_some) {
+                    let tangent = push_forward(algebra, &node, &tangents)?;
+                    algebra.add(node.id, tangent.broadcast_to(&list.shape_of(node.id)));
+                }
+            }
+        }
+        guard.check();
+        low = high;
+    }
+    Ok(())
+}
+
+/// What a tensor node contributes to the adjoints of those operands that somebody wants.
+fn pull_back<T: Real, A: Algebra<T>>(
+    algebra: &mut A,
+    node: &TensorNode<T>,
+    g: A::Value,
+) -> Result<SmallVec<[(u32, A::Value); 2]>, Error> {
+    if let TensorOp::Custom(custom) = &node.op {
+        let contributions = algebra.pull_back_custom(custom, node, g)?;
+        return Ok(node
+            .operands
+            .iter()
+            .copied()
+            .zip(contributions)
+            .filter(|&(id, _)| algebra.wants(id))
+            .collect());
+    }
+    let inputs: SmallVec<[A::Value; 3]> =
+        node.operands.iter().map(|&id| algebra.primal(id)).collect();
+    let output = algebra.primal(node.id);
+    Ok(node
+        .operands
+        .iter()
+        .enumerate()
+        .filter(|&(_, &id)| algebra.wants(id))
+        .map(|(k, &id)| (id, node.op.pull_back(k, &g, &inputs, &output)))
+        .collect())
+}
+
+fn push_forward<T: Real, A: Algebra<T>>(
+    algebra: &mut A,
+    node: &TensorNode<T>,
+    tangents: &[Option<A::Value>],
+) -> Result<A::Value, Error> {
+    if let TensorOp::Custom(custom) = &node.op {
+        return algebra.push_forward_custom(custom, node, tangents);
+    }
+    let inputs: SmallVec<[A::Value; 3]> =
+        node.operands.iter().map(|&id| algebra.primal(id)).collect();
+    Ok(node
+        .op
+        .push_forward(&inputs, &algebra.primal(node.id), tangents))
+}
+
+/// The stretch that ends before `high`, and where it starts.
+fn last_stretch<T: Real>(list: &List<T>, high: u32) -> (u32, Stretch<T>) {
+    let state = list.state();
+    if let Some((start, _)) = state.frozen_range(high - 1) {
+        return (start, Stretch::Frozen);
+    }
+    let tensors = state.aux.partition_point(|aux| aux.node < high);
+    let frozen = state.frozen.partition_point(|&(start, _)| start < high);
+    let frozen_end = frozen.checked_sub(1).map_or(0, |i| state.frozen[i].1);
+    match tensors.checked_sub(1).map(|i| &state.aux[i]) {
+        Some(aux) if aux.node == high - 1 => (aux.node, Stretch::Tensor(tensor_node(aux))),
+        Some(aux) => (frozen_end.max(aux.node + 1), Stretch::Scalars),
+        None => (frozen_end, Stretch::Scalars),
+    }
+}
+
+/// The stretch that starts at `low`, and where the next one starts.
+fn first_stretch<T: Real>(list: &List<T>, low: u32) -> (u32, Stretch<T>) {
+    let state = list.state();
+    if let Some((_, end)) = state.frozen_range(low) {
+        return (end, Stretch::Frozen);
+    }
+    let next_tensor = state.aux.partition_point(|aux| aux.node < low);
+    let next_frozen = state.frozen.partition_point(|&(start, _)| start < low);
+    let frozen_start = state
+        .frozen
+        .get(next_frozen)
+        .map_or(u32::MAX, |&(start, _)| start);
+    match state.aux.get(next_tensor) {
+        Some(aux) if aux.node == low => (low + 1, Stretch::Tensor(tensor_node(aux))),
+        Some(aux) => (frozen_start.min(aux.node), Stretch::Scalars),
+        None => (frozen_start, Stretch::Scalars),
+    }
+}
+
+fn tensor_node<T: Real>(aux: &crate::tensor::Aux<T>) -> TensorNode<T> {
+    TensorNode {
+        id: aux.node,
+        op: aux.op.clone(),
+        operands: aux.operands.clone(),
+    }
+}

@@ -1,0 +1,250 @@
+//! Sweeps in plain numbers.
+//!
+//! The loops over scalar nodes are the engine's innermost: unchecked indexing there is a third of
+//! the sweep's time (see `docs/performance.md`).
+#![allow(unsafe_code)]
+
+use crate::error::Error;
+use crate::list::List;
+use crate::numeric::Numeric;
+use crate::real::Real;
+use crate::rules::custom::Custom;
+use crate::rules::structural::{Array, map::absorb};
+use crate::sweep::{Algebra, TensorNode};
+use crate::tensor::Tensor;
+
+/// Adjoints or tangents as numbers: one for each scalar node, an array for each tensor.
+pub(crate) struct Numbers<T: Real> {
+    pub(crate) list: &'static List<T>,
+    pub(crate) scalars: Vec<T>,
+    pub(crate) tensors: Vec<Option<Numeric<T>>>,
+    /// Nodes whose tangents were given; only the forward sweep asks.
+    seeded: Vec<u32>,
+    watch: bool,
+}
+
+impl<T: Real> Numbers<T> {
+    /// Zeros for the nodes up to and with `last`.
+    pub(crate) fn new(list: &'static List<T>, last: u32) -> Self {
+        let count = last as usize + 1;
+        let mut scalars = list.state_mut().buffers.take(count);
+        scalars.fill(T::zero());
+        let mut tensors = Vec::new();
+        tensors.resize_with(
+            list.state().aux.partition_point(|aux| aux.node <= last),
+            || None,
+        );
+        Self {
+            list,
+            scalars,
+            tensors,
+            seeded: Vec::new(),
+            watch: list.is_watched(),
+        }
+    }
+
+    pub(crate) fn seed_scalar(&mut self, id: u32, value: T) {
+        self.scalars[id as usize] += value;
+        self.seeded.push(id);
+        self.seeded.sort_unstable();
+    }
+
+    pub(crate) fn seed_tensor(&mut self, id: u32, numbers: &[T]) {
+        let shape = self.list.shape_of(id);
+        self.add(
+            id,
+            Numeric::filled(self.list, &shape, |to| to.copy_from_slice(numbers)),
+        );
+        self.seeded.push(id);
+        self.seeded.sort_unstable();
+    }
+
+    /// The slow twin of the reverse loop: it looks at every contribution.
+    fn pull_back_watched(&mut self, low: u32, high: u32) -> Result<(), Error> {
+        for id in (low..high).rev() {
+            let g = self.scalars[id as usize];
+            if g == T::zero() {
+                continue;
+            }
+            let node = self.list.node(id);
+            for slot in [0, 1] {
+                let parent = node.operand(slot);
+                if parent == id {
+                    continue;
+                }
+                let contribution = g * node.partials[slot];
+                if !contribution.is_finite() {
+                    return Err(self
+                        .list
+                        .non_finite_backward(id, node.op().name(), contribution));
+                }
+                self.scalars[parent as usize] += contribution;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a user's rule on the tape itself and takes back what it recorded.
+    fn on_scratch<R>(
+        &mut self,
+        run: impl FnOnce(&mut Self) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let position = self.list.position();
+        let result = run(self);
+        self.list.drop_tail(position);
+        result
+    }
+
+    fn record_constant(&self, array: &Numeric<T>) -> Result<Tensor<T>, Error> {
+        self.list
+            .try_leaf(&array.shape(), true, |to| to.copy_from_slice(array.data()))
+    }
+
+    fn read(&self, tensor: &Tensor<T>) -> Numeric<T> {
+        self.list.with_view(tensor.id, |view| {
+            Numeric::filled(self.list, view.shape, |to| to.copy_from_slice(view.data))
+        })
+    }
+
+    fn handle(&self, id: u32) -> Tensor<T> {
+        Tensor::new(self.list, self.list.generation(), id)
+    }
+}
+
+impl<T: Real> Algebra<T> for Numbers<T> {
+    type Value = Numeric<T>;
+
+    fn primal(&self, id: u32) -> Numeric<T> {
+        Numeric::primal(self.list, id)
+    }
+
+    fn get(&self, id: u32) -> Option<Numeric<T>> {
+        if let Some(index) = self.list.aux_index(id)
+            && !self.list.state().aux[index].shape.is_empty()
+        {
+            return self.tensors[index].clone();
+        }
+        let number = self.scalars[id as usize];
+        (number != T::zero()).then(|| Numeric::filled(self.list, &[], |to| to[0] = number))
+    }
+
+    fn add(&mut self, id: u32, contribution: Numeric<T>) {
+        if contribution.shape().is_empty() {
+            self.scalars[id as usize] += contribution.data()[0];
+            return;
+        }
+        let index = self
+            .list
+            .aux_index(id)
+            .expect("a node with a shape is a tensor");
+        match &mut self.tensors[index] {
+            Some(sum) => sum.accumulate(&contribution),
+            empty => *empty = Some(contribution),
+        }
+    }
+
+    fn wants(&self, id: u32) -> bool {
+        self.list.is_differentiable(id)
+    }
+
+    /// The chain rule and nothing else: no dispatch, no look at the opcode.
+    fn pull_back_scalars(&mut self, low: u32, high: u32) -> Result<(), Error> {
+        if self.watch {
+            return self.pull_back_watched(low, high);
+        }
+        assert!(high as usize <= self.scalars.len());
+        let adjoint = self.scalars.as_mut_ptr();
+        let mut end = high;
+        while end > low {
+            let run = self.list.last_run(low, end);
+            let start = end - run.len() as u32;
+            for (id, node) in (start as usize..end as usize).zip(run).rev() {
+                let (a, b) = (node.operand(0) as usize, node.operand(1) as usize);
+                // SAFETY: a node's operands are at most the node itself, by construction in
+                // `var::push`, and `id < high <= scalars.len()`.
+                unsafe {
+                    let g = *adjoint.add(id);
+                    // An adjoint of zero absorbs even an infinite partial.
+                    if g == T::zero() {
+                        continue;
+                    }
+                    *adjoint.add(a) += g * node.partials[0];
+                    *adjoint.add(b) += g * node.partials[1];
+                    // A slot without an operand points at the node itself.
+                    *adjoint.add(id) = g;
+                }
+            }
+            end = start;
+        }
+        Ok(())
+    }
+
+    fn push_forward_scalars(&mut self, low: u32, high: u32) {
+        let mut next_seed = self.seeded.partition_point(|&id| id < low);
+        for id in low..high {
+            if self.seeded.get(next_seed) == Some(&id) {
+                while self.seeded.get(next_seed) == Some(&id) {
+                    next_seed += 1;
+                }
+                continue;
+            }
+            let node = self.list.node(id);
+            let mut tangent = T::zero();
+            for slot in [0, 1] {
+                let operand = node.operand(slot);
+                if operand != id {
+                    tangent += absorb(self.scalars[operand as usize], node.partials[slot]);
+                }
+            }
+            self.scalars[id as usize] = tangent;
+        }
+    }
+
+    fn pull_back_custom(
+        &mut self,
+        custom: &Custom<T>,
+        node: &TensorNode<T>,
+        g: Numeric<T>,
+    ) -> Result<Vec<Numeric<T>>, Error> {
+        self.on_scratch(|numbers| {
+            let g = numbers.record_constant(&g)?;
+            let inputs: Vec<_> = node.operands.iter().map(|&id| numbers.handle(id)).collect();
+            let cotangents = custom.pull_back(g, &inputs, numbers.handle(node.id))?;
+            Ok(cotangents
+                .iter()
+                .map(|cotangent| numbers.read(cotangent))
+                .collect())
+        })
+    }
+
+    fn push_forward_custom(
+        &mut self,
+        custom: &Custom<T>,
+        node: &TensorNode<T>,
+        tangents: &[Option<Numeric<T>>],
+    ) -> Result<Numeric<T>, Error> {
+        self.on_scratch(|numbers| {
+            let inputs: Vec<_> = node.operands.iter().map(|&id| numbers.handle(id)).collect();
+            let tangents = tangents
+                .iter()
+                .zip(&inputs)
+                .map(|(tangent, input)| match tangent {
+                    Some(tangent) => numbers.record_constant(tangent),
+                    None => Ok(input.full(&input.shape(), 0.0)),
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+            let tangent = custom.push_forward(&tangents, &inputs, numbers.handle(node.id))?;
+            Ok(numbers.read(&tangent))
+        })
+    }
+
+    fn inspect(&self, from: &TensorNode<T>, contribution: &Numeric<T>) -> Result<(), Error> {
+        if !self.watch {
+            return Ok(());
+        }
+        match contribution.data().iter().find(|x| !x.is_finite()) {
+            Some(&x) => Err(self.list.non_finite_backward(from.id, from.op.name(), x)),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Sweeps in recorded handles: the derivative is itself on the tape.
+
+use smallvec::SmallVec;
+
+use crate::error::Error;
+use crate::list::{List, Node};
+use crate::num::{Num, Rec};
+use crate::real::Real;
+use crate::rules::Op;
+use crate::rules::custom::Custom;
+use crate::rules::expand::{Elementwise, Visitor};
+use crate::rules::structural::Array;
+use crate::sweep::{Algebra, TensorNode};
+use crate::tensor::Tensor;
+use crate::var::Var;
+
+/// Adjoints or tangents as handles.
+pub(crate) struct Recorded<T: Real> {
+    list: &'static List<T>,
+    values: Vec<Option<Value<T>>>,
+    /// Nodes that depend on what the derivative is with respect to.
+    relevant: Vec<bool>,
+}
+
+/// A scalar may be a constant, which is no node; a tensor never is.
+#[derive(Clone, Copy)]
+pub(crate) enum Value<T: Real> {
+    Scalar(Var<T>),
+    Tensor(Tensor<T>),
+}
+
+impl<T: Real> Recorded<T> {
+    /// Nothing yet for the nodes up to and with `last`, of which those matter that depend on `sources`.
+    pub(crate) fn new(list: &'static List<T>, last: u32, sources: &[u32]) -> Self {
+        let count = last as usize + 1;
+        let mut relevant = vec![false; count];
+        for &source in sources.iter().filter(|&&source| source <= last) {
+            relevant[source as usize] = true;
+        }
+        let first = sources.iter().copied().min().unwrap_or(last);
+        let state = list.state();
+        for id in first..=last {
+            let node = list.node(id);
+            let depends = match state.aux_of(&node) {
+                Some(aux) => aux
+                    .operands
+                    .iter()
+                    .any(|&operand| relevant[operand as usize]),
+                None => [0, 1]
+                    .iter()
+                    .any(|&slot| relevant[node.operand(slot) as usize]),
+            };
+            relevant[id as usize] |= depends;
+        }
+        drop(state);
+        Self {
+            list,
+            values: vec![None; count],
+            relevant,
+        }
+    }
+
+    pub(crate) fn seed(&mut self, id: u32, value: Value<T>) {
+        self.accumulate(id, value);
+    }
+
+    pub(crate) fn scalar(&self, id: u32) -> Option<Var<T>> {
+        match self.values.get(id as usize)?.as_ref()? {
+            Value::Scalar(var) => Some(*var),
+            Value::Tensor(tensor) => Some(tensor.item()),
+        }
+    }
+
+    fn accumulate(&mut self, id: u32, value: Value<T>) {
+        let slot = &mut self.values[id as usize];
+        *slot = Some(match (*slot, value) {
+            (None, value) => value,
+            (Some(Value::Scalar(sum)), Value::Scalar(term)) => Value::Scalar(sum + term),
+            (Some(Value::Tensor(sum)), Value::Tensor(term)) => Value::Tensor(sum + term),
+            (Some(Value::Scalar(sum)), Value::Tensor(term)) => Value::Scalar(sum + term.item()),
+            (Some(Value::Tensor(sum)), Value::Scalar(term)) => Value::Scalar(sum.item() + term),
+        });
+    }
+
+    fn var(&self, id: u32) -> Var<T> {
+        Var::new(
+            self.list,
+            self.list.generation(),
+            id,
+            self.list.node(id).value,
+        )
+    }
+
+    /// The partial of a scalar node with respect to each operand that `keep` keeps, recorded.
+    fn partials(&self, id: u32, keep: impl Fn(u32) -> bool) -> SmallVec<[(u32, Var<T>); 3]> {
+        let node = self.list.node(id);
+        if matches!(node.op(), Op::leaf | Op::pair) {
+            return SmallVec::new();
+        }
+        let all = node.op().visit(Partials {
+            sweep: self,
+            id,
+            node,
+        });
+        all.into_iter()
+            .filter(|&(operand, _)| keep(operand))
+            .collect()
+    }
+}
+
+struct Partials<'a, T: Real> {
+    sweep: &'a Recorded<T>,
+    id: u32,
+    node: Node<T>,
+}
+
+impl<T: Real> Visitor for Partials<'_, T> {
+    type Output = SmallVec<[(u32, Var<T>); 3]>;
+    fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) -> Self::Output {
+        let (id, node) = (self.id, self.node);
+        // The places of the operation in order, each with the node that its slot belongs to.
+        let slot = |place: usize| {
+            if A + P <= 2 {
+                (id, node, place)
+            } else if place < 2 {
+                let pair = node.operand(0);
+                (pair, self.sweep.list.node(pair), place)
+            } else {
+                (id, node, 1)
+            }
+        };
+        let operand = |place: usize| {
+            let (own, node, slot) = slot(place);
+            let operand = node.operand(slot);
+            if operand == own {
+                Err(node.partials[slot])
+            } else {
+                Ok(operand)
+            }
+        };
+        let inputs = std::array::from_fn(|k| match operand(k) {
+            Ok(operand) => Rec(self.sweep.var(operand)),
+            Err(constant) => Rec(Var::constant(constant)),
+        });
+        let params = std::array::from_fn(|k| {
+            operand(A + k)
+                .expect_err("a parameter is a constant")
+                .as_f64()
+        });
+        let partials = E::partials(inputs, params, Rec(self.sweep.var(id)));
+        // The order in which the numeric sweep adds: the last operand of three comes first.
+        let order = if A + P == 3 { [2, 0, 1] } else { [0, 1, 2] };
+        order
+            .into_iter()
+            .filter(|&k| k < A)
+            .filter_map(|k| Some((operand(k).ok()?, partials[k].0)))
+            .collect()
+    }
+}
+
+/// Adjoint times partial; nothing for a partial that is zero whatever the inputs.
+fn times<T: Real>(g: Var<T>, partial: Var<T>) -> Option<Var<T>> {
+    if partial.is_constant() {
+        if partial.raw() == T::zero() {
+            return None;
+        }
+        if partial.raw() == T::one() {
+            return Some(g);
+        }
+    }
+    Some(Rec(g).absorb_mul(Rec(partial)).0)
+}
+
+impl<T: Real> Algebra<T> for Recorded<T> {
+    type Value = Tensor<T>;
+
+    fn primal(&self, id: u32) -> Tensor<T> {
+        Tensor::new(self.list, self.list.generation(), id)
+    }
+
+    fn get(&self, id: u32) -> Option<Tensor<T>> {
+        Some(match self.values[id as usize]? {
+            Value::Tensor(tensor) => tensor,
+            Value::Scalar(var) if var.is_constant() => self.primal(self.list.push_leaf(var.raw())),
+            Value::Scalar(var) => Tensor::from(var),
+        })
+    }
+
+    fn add(&mut self, id: u32, contribution: Tensor<T>) {
+        self.accumulate(id, Value::Tensor(contribution));
+    }
+
+    fn wants(&self, id: u32) -> bool {
+        self.relevant[id as usize] && self.list.is_differentiable(id)
+    }
+
+    fn pull_back_scalars(&mut self, low: u32, high: u32) -> Result<(), Error> {
+        for id in (low..high).rev() {
+            if !self.relevant[id as usize] {
+                continue;
+            }
+            let Some(g) = self.scalar(id) else { continue };
+            for (operand, partial) in self.partials(id, |operand| self.relevant[operand as usize]) {
+                if let Some(contribution) = times(g, partial) {
+                    self.accumulate(operand, Value::Scalar(contribution));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn push_forward_scalars(&mut self, low: u32, high: u32) {
+        for id in low..high {
+            if self.values[id as usize].is_some() || !self.relevant[id as usize] {
+                continue;
+            }
+            for (operand, partial) in
+                self.partials(id, |operand| self.values[operand as usize].is_some())
+            {
+                let tangent = self.scalar(operand).expect("kept because it is there");
+                if let Some(contribution) = times(tangent, partial) {
+                    self.accumulate(id, Value::Scalar(contribution));
+                }
+            }
+        }
+    }
+
+    fn pull_back_custom(
+        &mut self,
+        custom: &Custom<T>,
+        node: &TensorNode<T>,
+        g: Tensor<T>,
+    ) -> Result<Vec<Tensor<T>>, Error> {
+        let inputs: Vec<_> = node.operands.iter().map(|&id| self.primal(id)).collect();
+        custom.pull_back(g, &inputs, self.primal(node.id))
+    }
+
+    fn push_forward_custom(
+        &mut self,
+        custom: &Custom<T>,
+        node: &TensorNode<T>,
+        tangents: &[Option<Tensor<T>>],
+    ) -> Result<Tensor<T>, Error> {
+        let inputs: Vec<_> = node.operands.iter().map(|&id| self.primal(id)).collect();
+        let tangents: Vec<_> = tangents
+            .iter()
+            .zip(&inputs)
+            .map(|(tangent, input)| tangent.unwrap_or_else(|| input.full(&input.shape(), 0.0)))
+            .collect();
+        custom.push_forward(&tangents, &inputs, self.primal(node.id))
+    }
+}

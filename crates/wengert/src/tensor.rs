@@ -1,0 +1,508 @@
+//! The handle of a tensor node, and how tensor operations are recorded.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use ndarray::{ArrayD, ArrayViewD, IxDyn};
+use smallvec::SmallVec;
+
+use crate::arena::Span;
+use crate::error::{Error, Shapes, or_panic};
+use crate::list::List;
+use crate::num::{Arg, Num, Rec};
+use crate::real::Real;
+use crate::rules::Op;
+use crate::rules::structural::{Array, Map, TensorOp, View};
+use crate::var::Var;
+
+/// The lengths of a tensor's axes; empty for rank 0.
+pub type Shape = SmallVec<[usize; 4]>;
+
+/// The tensor side of a node: its operation, operands, shape and numbers.
+pub struct Aux<T: Real> {
+    pub(crate) node: u32,
+    pub(crate) op: TensorOp<T>,
+    pub(crate) operands: SmallVec<[u32; 3]>,
+    pub(crate) shape: Shape,
+    pub(crate) data: Span<T>,
+    /// Whether an adjoint of this node is of use to anybody.
+    pub(crate) differentiable: bool,
+}
+
+/// An array on the tape: `Copy`, without a lifetime, used in formulas like a number.
+///
+/// Its numbers are immutable and lie in C order; [`Tensor::value`] copies them out and
+/// [`Tape::view`](crate::Tape::view) looks at them in place. Shapes broadcast as in NumPy. A scalar
+/// node ([`Var`]) is also a tensor of rank 0: `Tensor::from(var)` and [`Tensor::item`] go to and fro
+/// without a new node.
+///
+/// ```
+/// use ndarray::array;
+///
+/// let tape = wengert::Tape::new();
+/// let w = tape.tensor(array![[1.0, 2.0], [3.0, 4.0]]);
+/// let x = tape.tensor(array![1.0, -1.0]);
+/// let loss = w.matmul(x).square().sum();
+/// assert_eq!(loss.value(), 2.0);
+/// assert_eq!(loss.backward()[w], array![[-2.0, 2.0], [-2.0, 2.0]].into_dyn());
+/// ```
+#[derive(Clone, Copy)]
+pub struct Tensor<T: Real = f64> {
+    pub(crate) list: &'static List<T>,
+    pub(crate) generation: u32,
+    pub(crate) id: u32,
+    stays_on_its_thread: PhantomData<*const ()>,
+}
+
+impl<T: Real> Tensor<T> {
+    pub(crate) fn new(list: &'static List<T>, generation: u32, id: u32) -> Self {
+        Self {
+            list,
+            generation,
+            id,
+            stays_on_its_thread: PhantomData,
+        }
+    }
+
+    pub(crate) fn try_check(self, op: &'static str) -> Result<(), Error> {
+        if self.list.is_live(self.generation, self.id) {
+            Ok(())
+        } else {
+            Err(self.list.why_dead(op, "Tensor", self.generation, self.id))
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn check(self, op: &'static str) {
+        or_panic(self.try_check(op));
+    }
+
+    /// The lengths of the axes.
+    ///
+    /// # Panics
+    ///
+    /// If the handle is stale.
+    #[track_caller]
+    pub fn shape(self) -> Shape {
+        self.check("shape");
+        self.list.shape_of(self.id)
+    }
+
+    /// The number of axes.
+    ///
+    /// # Panics
+    ///
+    /// If the handle is stale.
+    #[track_caller]
+    pub fn rank(self) -> usize {
+        self.shape().len()
+    }
+
+    /// The number of elements.
+    ///
+    /// # Panics
+    ///
+    /// If the handle is stale.
+    #[track_caller]
+    pub fn len(self) -> usize {
+        self.shape().iter().product()
+    }
+
+    /// Whether there is no element.
+    ///
+    /// # Panics
+    ///
+    /// If the handle is stale.
+    #[track_caller]
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// A copy of the numbers.
+    ///
+    /// # Panics
+    ///
+    /// If the handle is stale.
+    #[track_caller]
+    pub fn value(self) -> ArrayD<T> {
+        self.check("value");
+        self.list.with_view(self.id, |view| {
+            ArrayD::from_shape_vec(IxDyn(view.shape), view.data.to_vec())
+                .expect("as many numbers as the shape holds")
+        })
+    }
+
+    /// The node's place on its list, counted from 0.
+    ///
+    /// # Panics
+    ///
+    /// If the handle is stale.
+    #[track_caller]
+    pub fn index(self) -> usize {
+        self.check("index");
+        self.id as usize
+    }
+
+    /// A tensor of rank 0 as a scalar: the same node.
+    ///
+    /// # Panics
+    ///
+    /// As [`Tensor::try_item`] fails.
+    #[track_caller]
+    pub fn item(self) -> Var<T> {
+        or_panic(self.try_item())
+    }
+
+    /// A tensor of rank 0 as a scalar: the same node.
+    ///
+    /// # Errors
+    ///
+    /// If the tensor has axes, or the handle is stale.
+    pub fn try_item(self) -> Result<Var<T>, Error> {
+        self.try_check("item")?;
+        let shape = self.list.shape_of(self.id);
+        if !shape.is_empty() {
+            return Err(Error::Shape {
+                op: "item",
+                detail: "only a tensor of rank 0 is a scalar; use get(index), sum() or mean()"
+                    .to_owned(),
+                shapes: Shapes(vec![shape]),
+            });
+        }
+        Ok(Var::new(
+            self.list,
+            self.generation,
+            self.id,
+            self.list.node(self.id).value,
+        ))
+    }
+
+    /// The same numbers as a new node through which no derivative passes.
+    ///
+    /// # Panics
+    ///
+    /// If the handle is stale.
+    #[track_caller]
+    pub fn detach(self) -> Self {
+        let copy = crate::tensor::record_slices(Op::copy, &[self], &[]);
+        let mut state = self.list.state_mut();
+        state.freeze(copy.id, copy.id + 1);
+        if let Some(index) = self.list.aux_index(copy.id) {
+            state.aux[index].differentiable = false;
+        }
+        copy
+    }
+
+    /// Gives the node a name that errors, tables and reports use; returns the handle.
+    ///
+    /// # Panics
+    ///
+    /// If the handle is stale.
+    #[track_caller]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        self.check("named");
+        self.list.state_mut().names.insert(self.id, name.into());
+        self
+    }
+
+    /// A constant of rank 0 on this tensor's tape.
+    #[track_caller]
+    pub(crate) fn constant_like(self, c: f64) -> Self {
+        self.check("constant");
+        or_panic(self.list.try_leaf(&[], false, |to| to[0] = T::of(c)))
+    }
+}
+
+impl<T: Real> From<Var<T>> for Tensor<T> {
+    /// The scalar's node as a tensor of rank 0.
+    ///
+    /// # Panics
+    ///
+    /// If the scalar is stale, or a constant, which is no node.
+    #[track_caller]
+    fn from(var: Var<T>) -> Self {
+        var.check("Tensor::from");
+        Self::new(var.list, var.generation, var.id)
+    }
+}
+
+impl<T: Real> fmt::Debug for Tensor<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.try_check("Debug").is_err() {
+            return write!(f, "Tensor(stale, node {})", self.id);
+        }
+        write!(
+            f,
+            "Tensor(node {}, shape {:?})\n{}",
+            self.id,
+            self.shape().as_slice(),
+            self.value()
+        )
+    }
+}
+
+impl<T: Real> fmt::Display for Tensor<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.try_check("Display").is_err() {
+            return write!(f, "Tensor(stale, node {})", self.id);
+        }
+        fmt::Display::fmt(&self.value(), f)
+    }
+}
+
+/// Records an elementwise operation; constants among the inputs do not become nodes.
+#[track_caller]
+pub(crate) fn record_elementwise<T: Real>(
+    op: Op,
+    inputs: &[Arg<Tensor<T>>],
+    params: &[f64],
+) -> Result<Tensor<T>, Error> {
+    let mut map = Map::of(op);
+    let mut operands: SmallVec<[Tensor<T>; 3]> = SmallVec::new();
+    for (k, input) in inputs.iter().enumerate() {
+        match *input {
+            Arg::Value(tensor) => operands.push(tensor),
+            Arg::Constant(c) => map.constants[k] = Some(c),
+        }
+    }
+    map.params[..params.len()].copy_from_slice(params);
+    record(map.into(), &operands)
+}
+
+/// [`record_elementwise`] on handles alone.
+#[track_caller]
+pub(crate) fn record_slices<T: Real>(op: Op, x: &[Tensor<T>], p: &[f64]) -> Tensor<T> {
+    let inputs: SmallVec<[Arg<Tensor<T>>; 3]> = x.iter().map(|&x| Arg::Value(x)).collect();
+    or_panic(record_elementwise(op, &inputs, p))
+}
+
+/// Records any operation on at least one tensor.
+#[track_caller]
+pub(crate) fn record<T: Real>(op: TensorOp<T>, inputs: &[Tensor<T>]) -> Result<Tensor<T>, Error> {
+    let name = op.name();
+    let first = inputs.first().expect("an operation has an operand");
+    let list = first.list;
+    for input in inputs {
+        input.try_check(name)?;
+        if !std::ptr::eq(input.list, list) {
+            return Err(Error::Foreign { op: name });
+        }
+    }
+    let operands: SmallVec<[u32; 3]> = inputs.iter().map(|input| input.id).collect();
+    let id = list.try_record(op, operands)?;
+    Ok(Tensor::new(list, list.generation(), id))
+}
+
+impl<T: Real> List<T> {
+    /// The place in the table of tensors, unless the node is a plain scalar.
+    pub(crate) fn aux_index(&self, id: u32) -> Option<usize> {
+        let node = self.node(id);
+        (node.op() == Op::aux).then(|| node.operand(0) as usize)
+    }
+
+    pub(crate) fn shape_of(&self, id: u32) -> Shape {
+        match self.aux_index(id) {
+            Some(index) => self.state().aux[index].shape.clone(),
+            None => Shape::new(),
+        }
+    }
+
+    /// Where a node's numbers are; a plain scalar's is its value.
+    pub(crate) fn span_of(&self, id: u32) -> Span<T> {
+        match self.aux_index(id) {
+            Some(index) => self.state().aux[index].data,
+            None => Span::new(self.value_address(id), 1),
+        }
+    }
+
+    /// Looks at a node's numbers.
+    #[allow(unsafe_code)]
+    pub(crate) fn with_view<R>(&self, id: u32, look: impl FnOnce(View<'_, T>) -> R) -> R {
+        let shape = self.shape_of(id);
+        // SAFETY: only this crate's own code looks, and it drops no nodes meanwhile.
+        let data = unsafe { self.span_of(id).as_slice() };
+        look(View {
+            data,
+            shape: &shape,
+        })
+    }
+
+    /// A node's numbers for as long as the tape is borrowed.
+    #[allow(unsafe_code)]
+    pub(crate) fn view_for<'a>(&self, id: u32, _tape: &'a crate::Tape<T>) -> ArrayViewD<'a, T> {
+        let shape = self.shape_of(id);
+        // SAFETY: nodes go away only by `&mut Tape` or by its drop, which the borrow excludes.
+        let data = unsafe { self.span_of(id).as_slice() };
+        ArrayViewD::from_shape(IxDyn(&shape), data).expect("as many numbers as the shape holds")
+    }
+
+    /// Appends an input tensor, whose numbers `fill` writes.
+    #[track_caller]
+    pub(crate) fn try_leaf(
+        &'static self,
+        shape: &[usize],
+        differentiable: bool,
+        fill: impl FnOnce(&mut [T]),
+    ) -> Result<Tensor<T>, Error> {
+        let position = self.state().arena.position();
+        let (data, to) = self
+            .state_mut()
+            .arena
+            .allocate(crate::rules::structural::volume(shape));
+        fill(to);
+        let id = self.push_tensor(
+            TensorOp::Leaf,
+            SmallVec::new(),
+            shape.into(),
+            data,
+            differentiable,
+            position,
+        )?;
+        Ok(Tensor::new(self, self.generation(), id))
+    }
+
+    /// Evaluates an operation on live nodes of this list and appends its node.
+    #[track_caller]
+    pub(crate) fn try_record(
+        &'static self,
+        op: TensorOp<T>,
+        operands: SmallVec<[u32; 3]>,
+    ) -> Result<u32, Error> {
+        let shapes: SmallVec<[Shape; 3]> = operands.iter().map(|&id| self.shape_of(id)).collect();
+        let shape = {
+            let shapes: SmallVec<[&[usize]; 3]> =
+                shapes.iter().map(|shape| shape.as_slice()).collect();
+            op.shape(&shapes)?
+        };
+        let position = self.state().arena.position();
+        let (data, to) = self
+            .state_mut()
+            .arena
+            .allocate(crate::rules::structural::volume(&shape));
+        self.evaluate(&op, &operands, &shapes, &shape, to);
+        let differentiable = operands.iter().any(|&id| self.is_differentiable(id));
+        self.push_tensor(op, operands, shape, data, differentiable, position)
+    }
+
+    #[allow(unsafe_code)]
+    fn evaluate(
+        &self,
+        op: &TensorOp<T>,
+        operands: &[u32],
+        shapes: &[Shape],
+        shape: &[usize],
+        to: &mut [T],
+    ) {
+        let views: SmallVec<[View<'_, T>; 3]> = operands
+            .iter()
+            .zip(shapes)
+            // SAFETY: the kernels are this crate's own and drop no nodes; `to` is fresh room.
+            .map(|(&id, shape)| View {
+                data: unsafe { self.span_of(id).as_slice() },
+                shape,
+            })
+            .collect();
+        op.evaluate(&views, shape, to);
+    }
+
+    /// Whether an adjoint of the node is of use: not for constants and what is made of them alone.
+    pub(crate) fn is_differentiable(&self, id: u32) -> bool {
+        self.aux_index(id)
+            .is_none_or(|index| self.state().aux[index].differentiable)
+    }
+
+    #[allow(unsafe_code)]
+    #[track_caller]
+    fn push_tensor(
+        &self,
+        op: TensorOp<T>,
+        operands: SmallVec<[u32; 3]>,
+        shape: Shape,
+        data: Span<T>,
+        differentiable: bool,
+        position: (usize, usize),
+    ) -> Result<u32, Error> {
+        // SAFETY: the span was written just now.
+        let numbers = unsafe { data.as_slice() };
+        let node = self.len();
+        let name = op.name();
+        let suspect = numbers
+            .iter()
+            .copied()
+            .find(|x| self.is_watched() && !x.is_finite());
+        let value = if shape.is_empty() {
+            numbers[0]
+        } else {
+            T::zero()
+        };
+        let aux = Aux {
+            node,
+            op,
+            operands,
+            shape,
+            data,
+            differentiable,
+        };
+        let pushed = match suspect {
+            Some(x) => Err(self.non_finite_tensor(node, name, x, &aux.operands)),
+            None => self.push_aux(aux, value, name),
+        };
+        if pushed.is_err() {
+            self.state_mut().arena.rewind(position);
+        }
+        pushed
+    }
+}
+
+impl<T: Real> Array<T> for Tensor<T> {
+    #[track_caller]
+    fn shape(&self) -> Shape {
+        Tensor::shape(*self)
+    }
+    #[track_caller]
+    fn apply(op: TensorOp<T>, inputs: &[&Self]) -> Self {
+        let inputs: SmallVec<[Tensor<T>; 3]> = inputs.iter().map(|&&input| input).collect();
+        or_panic(record(op, &inputs))
+    }
+    #[track_caller]
+    fn full(&self, shape: &[usize], c: f64) -> Self {
+        self.check("constant");
+        or_panic(self.list.try_leaf(shape, false, |to| to.fill(T::of(c))))
+    }
+    #[track_caller]
+    fn chain(map: &Map, k: usize, g: &Self, inputs: &[Self], output: &Self) -> Self {
+        map.op.visit(RecordedChain {
+            map,
+            k: map.input_of(k),
+            g: *g,
+            inputs,
+            output: *output,
+        })
+    }
+}
+
+/// Records `g` times a partial: the rule's own expression, evaluated on handles.
+struct RecordedChain<'a, R> {
+    map: &'a Map,
+    k: usize,
+    g: R,
+    inputs: &'a [R],
+    output: R,
+}
+
+impl<T: Real> crate::rules::expand::Visitor for RecordedChain<'_, Tensor<T>> {
+    type Output = Tensor<T>;
+    #[track_caller]
+    fn visit<E: crate::rules::expand::Elementwise<A, P>, const A: usize, const P: usize>(
+        self,
+    ) -> Tensor<T> {
+        let mut next = self.inputs.iter();
+        let inputs = std::array::from_fn(|k| match self.map.constants[k] {
+            None => Rec(*next.next().expect("an operand for each input")),
+            Some(c) => Rec(self.output.constant_like(c)),
+        });
+        let p = std::array::from_fn(|i| self.map.params[i]);
+        let partials = E::partials(inputs, p, Rec(self.output));
+        Rec(self.g).absorb_mul(partials[self.k]).0
+    }
+}
