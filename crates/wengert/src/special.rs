@@ -166,7 +166,7 @@ pub(crate) fn sinc_derivative(n: u32, x: f64) -> f64 {
 /// A function of `f64` applied to either number type.
 #[inline(always)]
 pub(crate) fn by_f64<T: Real>(x: N<T>, f: impl FnOnce(f64) -> f64) -> N<T> {
-    N(T::from_f64(f(x.0.as_f64())))
+    N(T::of(f(x.0.as_f64())))
 }
 
 /// Where tanh and sech^2 change from a rational function to exp(-2|x|).
