@@ -14,6 +14,7 @@ mod arena;
 mod broadcast;
 mod error;
 mod grad;
+mod inspect;
 mod list;
 pub mod num;
 mod numeric;
@@ -33,6 +34,7 @@ mod var;
 
 pub use error::{Error, Shapes};
 pub use grad::Gradients;
+pub use inspect::NodeInfo;
 pub use real::Real;
 pub use rules::custom::CustomOp;
 pub use tape::{AsArray, Mark, Tape};

@@ -117,43 +117,22 @@ struct Partials<'a, T: Real> {
 impl<T: Real> Visitor for Partials<'_, T> {
     type Output = SmallVec<[(u32, Var<T>); 3]>;
     fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) -> Self::Output {
-        let (id, node) = (self.id, self.node);
-        // The places of the operation in order, each with the node that its slot belongs to.
-        let slot = |place: usize| {
-            if A + P <= 2 {
-                (id, node, place)
-            } else if place < 2 {
-                let pair = node.operand(0);
-                (pair, self.sweep.list.node(pair), place)
-            } else {
-                (id, node, 1)
-            }
-        };
-        let operand = |place: usize| {
-            let (own, node, slot) = slot(place);
-            let operand = node.operand(slot);
-            if operand == own {
-                Err(node.partials[slot])
-            } else {
-                Ok(operand)
-            }
-        };
-        let inputs = std::array::from_fn(|k| match operand(k) {
-            Ok(operand) => Rec(self.sweep.var(operand)),
+        let places = self.sweep.list.places(self.id, &self.node);
+        let inputs = std::array::from_fn(|k| match places[k] {
+            Ok((operand, _)) => Rec(self.sweep.var(operand)),
             Err(constant) => Rec(Var::constant(constant)),
         });
-        let params = std::array::from_fn(|k| {
-            operand(A + k)
-                .expect_err("a parameter is a constant")
-                .as_f64()
+        let params = std::array::from_fn(|k| match places[A + k] {
+            Ok(_) => unreachable!("a parameter is a constant"),
+            Err(constant) => constant.as_f64(),
         });
-        let partials = E::partials(inputs, params, Rec(self.sweep.var(id)));
+        let partials = E::partials(inputs, params, Rec(self.sweep.var(self.id)));
         // The order in which the numeric sweep adds: the last operand of three comes first.
         let order = if A + P == 3 { [2, 0, 1] } else { [0, 1, 2] };
         order
             .into_iter()
             .filter(|&k| k < A)
-            .filter_map(|k| Some((operand(k).ok()?, partials[k].0)))
+            .filter_map(|k| Some((places[k].ok()?.0, partials[k].0)))
             .collect()
     }
 }

@@ -9,6 +9,8 @@ pub(crate) mod map;
 mod matmul;
 mod reduce;
 
+use std::fmt;
+
 use smallvec::SmallVec;
 
 use crate::error::{Error, or_panic};
@@ -233,6 +235,15 @@ structural!(
     Stack,
     Matmul,
 );
+
+impl<T: Real> fmt::Display for TensorOp<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TensorOp::Custom(custom) => f.write_str(custom.op.name()),
+            _ => f.write_str(self.name()),
+        }
+    }
+}
 
 impl<T: Real> From<Map> for TensorOp<T> {
     fn from(map: Map) -> Self {

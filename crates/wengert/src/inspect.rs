@@ -1,0 +1,251 @@
+//! A look at the list: what stands on it, node by node.
+
+use std::fmt;
+
+use smallvec::SmallVec;
+
+use crate::error::{Error, or_panic};
+use crate::list::{List, Node};
+use crate::num::Arg;
+use crate::real::Real;
+use crate::rules::Op;
+use crate::rules::expand::{Elementwise, Visitor};
+use crate::rules::structural::TensorOp;
+use crate::tape::Tape;
+use crate::tensor::{Shape, Tensor, record, record_elementwise};
+
+/// One entry of the list, as [`Tape::nodes`] shows it.
+///
+/// Its `Display` is one line: index, operation, operands and value.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NodeInfo<T: Real = f64> {
+    /// The place on the list, counted from 0.
+    pub index: usize,
+    /// The operation's name; `leaf` for an input.
+    pub op: String,
+    /// The operands that are nodes, by their places.
+    pub operands: Vec<usize>,
+    /// The partial with respect to each operand; empty for a tensor operation, which keeps none.
+    pub partials: Vec<T>,
+    /// The number, if the node has rank 0.
+    pub value: Option<T>,
+    /// The lengths of the axes; empty for rank 0.
+    pub shape: Shape,
+    /// The name given by `named`.
+    pub name: Option<String>,
+    /// Whether a derivative passes through the node.
+    pub differentiable: bool,
+}
+
+impl<T: Real> fmt::Display for NodeInfo<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>4}  {:<12}", self.index, self.op)?;
+        let operands: Vec<String> = self.operands.iter().map(usize::to_string).collect();
+        write!(f, " {:<12}", operands.join(", "))?;
+        match self.value {
+            Some(value) => write!(f, " {value}")?,
+            None => write!(f, " {:?}", self.shape.as_slice())?,
+        }
+        match &self.name {
+            Some(name) => write!(f, "  `{name}`"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The places of a scalar operation in order: each an operand with its partial, or a constant.
+pub(crate) type Places<T> = SmallVec<[Result<(u32, T), T>; 3]>;
+
+/// How many inputs and parameters an operation has.
+pub(crate) struct Arity;
+
+impl Visitor for Arity {
+    type Output = (usize, usize);
+    fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) -> Self::Output {
+        (A, P)
+    }
+}
+
+impl<T: Real> List<T> {
+    /// The places of a scalar node's operation; an operation with three keeps the first two in
+    /// the pair before it.
+    pub(crate) fn places(&self, id: u32, node: &Node<T>) -> Places<T> {
+        let place = |own: u32, node: &Node<T>, slot: usize| {
+            let operand = node.operand(slot);
+            if operand == own {
+                Err(node.partials[slot])
+            } else {
+                Ok((operand, node.partials[slot]))
+            }
+        };
+        if matches!(node.op(), Op::leaf | Op::aux) {
+            return Places::new();
+        }
+        if node.op() == Op::pair {
+            return [place(id, node, 0), place(id, node, 1)]
+                .into_iter()
+                .collect();
+        }
+        let (inputs, params) = node.op().visit(Arity);
+        if inputs + params <= 2 {
+            return (0..inputs + params)
+                .map(|slot| place(id, node, slot))
+                .collect();
+        }
+        let pair_id = node.operand(0);
+        let pair = self.node(pair_id);
+        [
+            place(pair_id, &pair, 0),
+            place(pair_id, &pair, 1),
+            place(id, node, 1),
+        ]
+        .into_iter()
+        .collect()
+    }
+}
+
+impl<T: Real> Tape<T> {
+    /// The whole list, in the order in which it was recorded.
+    ///
+    /// An operation with three operands takes two entries, of which the first is called `pair`.
+    ///
+    /// ```
+    /// let tape = wengert::Tape::new();
+    /// let x = tape.var(2.0).named("x");
+    /// let y = x * x + 1.0;
+    /// let list = tape.nodes();
+    /// assert_eq!(list[1].op, "mul");
+    /// assert_eq!(list[1].operands, [0, 0]);
+    /// assert_eq!(list[2].partials, [1.0]);
+    /// assert_eq!(list[0].to_string(), "   0  leaf                      2  `x`");
+    /// ```
+    pub fn nodes(&self) -> Vec<NodeInfo<T>> {
+        (0..self.list().len())
+            .map(|id| self.node_info(id))
+            .collect()
+    }
+
+    fn node_info(&self, id: u32) -> NodeInfo<T> {
+        let list = self.list();
+        let node = list.node(id);
+        let places = list.places(id, &node);
+        let state = list.state();
+        let aux = state.aux_of(&node);
+        NodeInfo {
+            index: id as usize,
+            op: match aux {
+                Some(aux) => aux.op.to_string(),
+                None => node.op().name().to_owned(),
+            },
+            operands: match aux {
+                Some(aux) => aux.operands.iter().map(|&id| id as usize).collect(),
+                None => places
+                    .iter()
+                    .flatten()
+                    .map(|&(id, _)| id as usize)
+                    .collect(),
+            },
+            partials: places
+                .iter()
+                .flatten()
+                .map(|&(_, partial)| partial)
+                .collect(),
+            value: aux
+                .is_none_or(|aux| aux.shape.is_empty())
+                .then_some(node.value),
+            shape: aux.map_or_else(Shape::new, |aux| aux.shape.clone()),
+            name: state.names.get(&id).cloned(),
+            differentiable: aux.is_none_or(|aux| aux.differentiable)
+                && state.frozen_range(id).is_none(),
+        }
+    }
+
+    /// Where a node was recorded, if the watch was on then.
+    ///
+    /// ```
+    /// let tape = wengert::Tape::new();
+    /// tape.watch_non_finite(true);
+    /// let x = tape.var(2.0);
+    /// assert!(tape.origin(x.index()).unwrap().file().ends_with(".rs"));
+    /// ```
+    pub fn origin(&self, index: usize) -> Option<&'static std::panic::Location<'static>> {
+        self.list().origin(u32::try_from(index).ok()?)
+    }
+
+    /// Records the operation of node `index` again, on other operands.
+    ///
+    /// `operands` stand for the node's own, in order; see [`NodeInfo::operands`].
+    ///
+    /// ```
+    /// let tape = wengert::Tape::new();
+    /// let y = tape.var(2.0).powi(3.0);
+    /// let again = tape.repeat(y.index(), &[tape.tensor(ndarray::array![1.0, 2.0])]);
+    /// assert_eq!(again.value(), ndarray::array![1.0, 8.0].into_dyn());
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`Tape::try_repeat`] fails.
+    #[track_caller]
+    pub fn repeat(&self, index: usize, operands: &[Tensor<T>]) -> Tensor<T> {
+        or_panic(self.try_repeat(index, operands))
+    }
+
+    /// Records the operation of node `index` again, on other operands.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such node, it is an input, the number of operands is another, or the
+    /// operation refuses them.
+    #[track_caller]
+    pub fn try_repeat(&self, index: usize, operands: &[Tensor<T>]) -> Result<Tensor<T>, Error> {
+        let refuse = |detail: String| {
+            Err(Error::Argument {
+                op: "repeat",
+                detail,
+            })
+        };
+        let list = self.list();
+        if index >= self.len() {
+            return refuse(format!(
+                "node {index} is not on the list, which has {} nodes",
+                self.len()
+            ));
+        }
+        let node = list.node(index as u32);
+        let info = self.node_info(index as u32);
+        if info.operands.len() != operands.len() || operands.is_empty() {
+            return refuse(format!(
+                "node {index}, {}, has {} operands but {} were given; give one for each",
+                info.op,
+                info.operands.len(),
+                operands.len()
+            ));
+        }
+        if let Some(place) = list.aux_index(index as u32) {
+            let op = list.state().aux[place].op.clone();
+            return match op {
+                TensorOp::Custom(custom) => custom.op.try_call(operands),
+                op => record(op, operands),
+            };
+        }
+        if node.op() == Op::pair {
+            return refuse(format!(
+                "node {index} is one half of an operation with three operands; repeat the next node"
+            ));
+        }
+        let (inputs, _) = node.op().visit(Arity);
+        let mut given = operands.iter();
+        let mut args: SmallVec<[Arg<Tensor<T>>; 3]> = SmallVec::new();
+        let mut params: SmallVec<[f64; 2]> = SmallVec::new();
+        for (k, place) in list.places(index as u32, &node).into_iter().enumerate() {
+            match place {
+                Ok(_) => args.push(Arg::Value(*given.next().expect("counted above"))),
+                Err(constant) if k < inputs => args.push(Arg::Constant(constant.as_f64())),
+                Err(constant) => params.push(constant.as_f64()),
+            }
+        }
+        record_elementwise(node.op(), &args, &params)
+    }
+}
