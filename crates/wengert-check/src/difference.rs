@@ -49,7 +49,7 @@ pub enum Side {
 pub enum Slope {
     /// The slope is the same from both sides.
     Smooth(Estimate),
-    /// Every value that was computed has the same bits: the slope is zero as far as anyone can see.
+    /// Every value near the point has the same bits: the slope is zero as far as anyone can see.
     Flat {
         /// A slope below this would leave no trace.
         bound: f64,
@@ -215,7 +215,7 @@ impl<'a> Probe<'a> {
             .base
             .iter()
             .zip(&self.noise)
-            .map(|(base, noise)| Ladder::new(*base, *noise, first))
+            .map(|(base, noise)| Ladder::new(*base, *noise))
             .collect();
         let inner = INNER * first;
         let (left, right) = (self.at(-inner, direction), self.at(inner, direction));
@@ -241,9 +241,8 @@ impl<'a> Probe<'a> {
 struct Ladder {
     base: f64,
     noise: f64,
-    flat: bool,
-    /// The slope that would change the value by its noise over the first step.
-    faint: f64,
+    /// The widest step from which on every value had the bits of the base, and how many such steps there were.
+    flat: Option<(f64, usize)>,
     /// The inner step and the one-sided quotients there.
     inner: (f64, f64, f64),
     left: Tableau,
@@ -252,13 +251,12 @@ struct Ladder {
 }
 
 impl Ladder {
-    fn new(base: f64, noise: f64, first: f64) -> Self {
+    fn new(base: f64, noise: f64) -> Self {
         let (left, right, central) = (Tableau::new(1), Tableau::new(1), Tableau::new(2));
         Self {
             base,
             noise,
-            flat: true,
-            faint: noise / first,
+            flat: None,
             inner: (0.0, 0.0, 0.0),
             left,
             right,
@@ -267,7 +265,6 @@ impl Ladder {
     }
 
     fn look_inside(&mut self, step: f64, left: f64, right: f64) {
-        self.flat &= self.is_base(left) && self.is_base(right);
         self.inner = (step, (self.base - left) / step, (right - self.base) / step);
     }
 
@@ -276,7 +273,11 @@ impl Ladder {
     }
 
     fn push(&mut self, step: f64, left: f64, right: f64) {
-        self.flat &= self.is_base(left) && self.is_base(right);
+        self.flat = match self.flat {
+            _ if !(self.is_base(left) && self.is_base(right)) => None,
+            None => Some((step, 1)),
+            Some((widest, count)) => Some((widest, count + 1)),
+        };
         let noise = [left, right]
             .iter()
             .filter(|value| value.is_finite())
@@ -308,9 +309,16 @@ impl Ladder {
         }
     }
 
+    /// The slope that would leave no trace, if the function is flat over the last steps.
+    fn flatness(&self) -> Option<f64> {
+        let (widest, count) = self.flat?;
+        let inside = self.inner.1 == 0.0 && self.inner.2 == 0.0;
+        (count >= LEAST && inside).then_some(self.noise / widest)
+    }
+
     /// Whether smaller steps than `step` cannot tell more.
     fn is_done(&mut self, step: f64) -> bool {
-        if self.flat {
+        if self.flatness().is_some() {
             return true;
         }
         if !(self.central.is_done(1e-11) && self.left.is_done(1e-6) && self.right.is_done(1e-6)) {
@@ -333,8 +341,10 @@ impl Ladder {
         if !self.base.is_finite() {
             return Slope::Undefined;
         }
-        if self.flat {
-            return Slope::Flat { bound: self.faint };
+        if let Some(bound) = self.flatness()
+            && self.central.best().is_none_or(|best| best.bound >= bound)
+        {
+            return Slope::Flat { bound };
         }
         match (self.left.best(), self.right.best()) {
             (Some(left), Some(right)) => {
@@ -389,6 +399,13 @@ fn agree(a: Slope, b: Slope) -> Slope {
             }
         }
         (Slope::Flat { bound: a }, Slope::Flat { bound: b }) => Slope::Flat { bound: a.max(b) },
+        // Wide steps may reach over the edge of a flat piece that narrow ones stay on.
+        (Slope::Smooth(slope), Slope::Flat { bound })
+        | (Slope::Flat { bound }, Slope::Smooth(slope))
+            if slope.value.abs() <= slope.bound + bound =>
+        {
+            Slope::Flat { bound }
+        }
         (a, b) if a == b => a,
         _ => Slope::Unsettled,
     }

@@ -135,16 +135,21 @@ impl Check {
         self.seed
     }
 
-    #[expect(
-        dead_code,
-        reason = "the checks of recorded functions go through the orders"
-    )]
     pub(crate) fn get_order(&self) -> usize {
         self.order
     }
 
     pub(crate) fn get_directions(&self) -> usize {
         self.directions
+    }
+
+    pub(crate) fn has_inputs(&self) -> bool {
+        !self.inputs.is_empty()
+    }
+
+    pub(crate) fn named_if_unnamed(mut self, name: &str) -> Self {
+        self.name.get_or_insert_with(|| name.to_owned());
+        self
     }
 
     /// What the report is about.
@@ -235,6 +240,11 @@ fn index_text(flat: usize, shape: &[usize]) -> String {
 pub(crate) struct Random(ChaCha8Rng);
 
 impl Random {
+    /// In 0..1.
+    pub(crate) fn uniform(&mut self) -> f64 {
+        self.0.random()
+    }
+
     pub(crate) fn normal(&mut self, count: usize) -> Vec<f64> {
         (0..count).map(|_| self.0.sample(StandardNormal)).collect()
     }

@@ -23,6 +23,8 @@ pub enum Oracle {
     Symmetry,
     /// Forward duals.
     Duals,
+    /// The same derivative by the numeric sweep.
+    Sweep,
     /// The same derivative in higher precision.
     Precision,
 }
@@ -34,6 +36,7 @@ impl fmt::Display for Oracle {
             Oracle::Adjoint => "the adjoint identity <u, J v> = <J^T u, v>",
             Oracle::Symmetry => "the symmetry of the derivative",
             Oracle::Duals => "forward duals",
+            Oracle::Sweep => "the numeric sweep",
             Oracle::Precision => "the same derivative in f64",
         })
     }
@@ -143,6 +146,8 @@ pub struct Report {
     pub entries: Vec<Entry>,
     /// What is wrong before any number is compared, such as a gradient of the wrong length.
     pub faults: Vec<String>,
+    /// What was not checked, and why.
+    pub notes: Vec<String>,
     /// The seed of the random directions.
     pub seed: u64,
     /// Where the check was made.
@@ -155,6 +160,7 @@ impl Report {
             subject: subject.to_owned(),
             entries: Vec::new(),
             faults: Vec::new(),
+            notes: Vec::new(),
             seed,
             point: point.to_vec(),
         }
@@ -224,6 +230,15 @@ impl Report {
     pub fn and(mut self, other: Report) -> Report {
         self.entries.extend(other.entries);
         self.faults.extend(other.faults);
+        self.notes.extend(other.notes);
+        self
+    }
+
+    /// Says in each place at which point it was found, for a report of several points.
+    pub(crate) fn at(mut self, point: &[f64]) -> Report {
+        for entry in &mut self.entries {
+            entry.place = format!("{} at {point:?}", entry.place);
+        }
         self
     }
 
@@ -343,6 +358,9 @@ impl fmt::Display for Report {
         }
         for fault in &self.faults {
             write!(f, "\n  fault     {fault}")?;
+        }
+        for note in &self.notes {
+            write!(f, "\n  note      {note}")?;
         }
         let Some(worst) = self.worst() else {
             return Ok(());

@@ -4,7 +4,7 @@ use crate::difference::{Estimate, Slope};
 use crate::options::Check;
 use crate::report::{Entry, Oracle, Report};
 use crate::survey::{Claim, Direction, Output, Product, Survey, dot};
-use crate::verdict::Verdict;
+use crate::verdict::{Allowance, Verdict};
 
 impl Check {
     /// Checks a vector-Jacobian and a Jacobian-vector product, each against differences of the function and both against each other.
@@ -303,7 +303,7 @@ impl Check {
     }
 
     /// Two numbers that are equal but for rounding; `scale` is the size of the terms that make them.
-    fn identity(
+    pub(crate) fn identity(
         &self,
         place: String,
         oracle: Oracle,
@@ -311,33 +311,75 @@ impl Check {
         expected: f64,
         scale: f64,
     ) -> Entry {
-        let known = Estimate {
-            value: expected,
-            bound: 0.0,
-        };
-        let slope = if claimed.is_finite() || expected.is_finite() {
-            Slope::Smooth(known)
-        } else {
-            Slope::Undefined
-        };
-        let judged = self.allowance_identity(scale).judge(claimed, 0.0, slope);
-        Entry {
+        exact(
             place,
-            input: None,
-            output: None,
             oracle,
-            claimed,
-            expected: judged.expected,
-            allowance: judged.allowance,
-            verdict: if expected.is_nan() && claimed.is_finite() {
-                Verdict::Fail
-            } else {
-                judged.verdict
+            Claim {
+                value: claimed,
+                size: 0.0,
+                total: 0.0,
             },
-            remark: None,
-            op: None,
-            line: None,
-        }
+            expected,
+            self.allowance_identity(scale),
+        )
+    }
+
+    /// An f32 number and what it is in f64.
+    pub(crate) fn precision(
+        &self,
+        place: String,
+        claim: Claim,
+        expected: f64,
+        scale: f64,
+    ) -> Entry {
+        exact(
+            place,
+            Oracle::Precision,
+            claim,
+            expected,
+            self.allowance_single(scale),
+        )
+    }
+}
+
+/// A number compared with one that is known without a bound.
+fn exact(
+    place: String,
+    oracle: Oracle,
+    claim: Claim,
+    expected: f64,
+    allowance: Allowance,
+) -> Entry {
+    let known = Slope::Smooth(Estimate {
+        value: expected,
+        bound: 0.0,
+    });
+    let both_undefined = !claim.value.is_finite() && !expected.is_finite();
+    let judged = allowance.judge(
+        claim.value,
+        claim.size,
+        if both_undefined {
+            Slope::Undefined
+        } else {
+            known
+        },
+    );
+    Entry {
+        place,
+        input: None,
+        output: None,
+        oracle,
+        claimed: claim.value,
+        expected: judged.expected,
+        allowance: judged.allowance,
+        verdict: if claim.value.is_finite() && !expected.is_finite() {
+            Verdict::Fail
+        } else {
+            judged.verdict
+        },
+        remark: None,
+        op: None,
+        line: None,
     }
 }
 
