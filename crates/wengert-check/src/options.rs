@@ -152,6 +152,11 @@ impl Check {
         self
     }
 
+    pub(crate) fn order_one(mut self) -> Self {
+        self.order = 1;
+        self
+    }
+
     /// What the report is about.
     pub(crate) fn subject(&self, what: &str, inputs: usize) -> String {
         let plural = if inputs == 1 { "" } else { "s" };
@@ -195,9 +200,14 @@ impl Check {
         }
     }
 
+    /// Whether each of so many inputs is compared.
+    pub(crate) fn takes_all(&self, count: usize) -> bool {
+        count <= self.entries
+    }
+
     /// All indices below `count`, or a random subset.
     pub(crate) fn subset(&self, count: usize, random: &mut Random) -> Vec<usize> {
-        if count <= self.entries {
+        if self.takes_all(count) {
             return (0..count).collect();
         }
         let mut chosen =

@@ -262,7 +262,11 @@ impl Report {
 
     /// What the wrong entries have in common.
     fn hint(&self) -> Option<String> {
-        let wrong: Vec<&Entry> = self.failures().collect();
+        let mut wrong: Vec<&Entry> = self.failures().collect();
+        // A random direction mixes wrong entries with right ones.
+        if wrong.iter().any(|entry| entry.input.is_some()) {
+            wrong.retain(|entry| entry.input.is_some());
+        }
         let first = wrong.first()?;
         if wrong.iter().all(|entry| entry.claimed == 0.0) {
             return Some(

@@ -1,6 +1,6 @@
 //! Functions recorded on wengert's tape in scalars.
 
-use wengert::num::{Dual, LeftOps, N, Num};
+use wengert::num::{Dual, LeftOps, N, Num, Rec};
 use wengert::{Tape, Var};
 
 use crate::options::Check;
@@ -62,8 +62,14 @@ impl Check {
         self.add_sweeps(&mut report, f, &gradient(x), x);
         if self.get_order() >= 2 {
             let hvp = |x: &[f64], v: &[f64]| wengert::hvp(f)(x, v);
-            report = report.and(self.hvp(gradient, hvp, x));
-            report = report.and(self.hessian(gradient, |x| wengert::hessian(f)(x), x));
+            report = report.and(if self.takes_all(x.len()) {
+                let rows = wengert::hessian(f)(x);
+                let mut found = self.hessian(gradient, |_| rows.clone(), x);
+                self.add_products(&mut found, &rows, hvp, x);
+                found
+            } else {
+                self.hvp(gradient, hvp, x)
+            });
         }
         if self.get_order() >= 3 {
             let hvp = |x: &[f64], w: &[f64]| wengert::hvp(f)(x, w);
@@ -112,12 +118,33 @@ impl Check {
         }
     }
 
+    /// Forward over reverse gives the Hessian's products.
+    fn add_products(
+        &self,
+        report: &mut Report,
+        rows: &[Vec<f64>],
+        hvp: impl Fn(&[f64], &[f64]) -> Vec<f64>,
+        x: &[f64],
+    ) {
+        let v = self.random(13).normal(x.len());
+        let terms: Vec<Claim> = rows.iter().map(|row| Claim::dot(row, &v)).collect();
+        let scale = terms
+            .iter()
+            .fold(0.0_f64, |scale, term| scale.max(term.total));
+        for (input, (product, term)) in hvp(x, &v).into_iter().zip(terms).enumerate() {
+            let place = format!("hvp of {} along a random direction", self.input(input));
+            report
+                .entries
+                .push(self.identity(place, Oracle::Adjoint, product, term.value, scale));
+        }
+    }
+
     /// Checks wengert's derivatives of a generic function as [`Check::scalar`] does, and against nested forward duals, which share
     /// neither the tape nor the sweeps.
     ///
     /// See [`Function`] for an example.
     pub fn function(&self, f: &impl Function, x: &[f64]) -> Report {
-        let mut report = self.scalar(|x| f.call(x), x);
+        let mut report = self.scalar(|x| record(f, x), x);
         let mut random = self.random(6);
         for input in 0..x.len() {
             let mut unit = vec![0.0; x.len()];
@@ -174,18 +201,19 @@ impl Check {
             z.value.tangent.tangent.0,
             z.tangent.tangent.tangent.0,
         ];
-        let gradient = wengert::grad(|x: &[Var]| f.call(x))(x);
+        let gradient = wengert::grad(|x: &[Var]| record(f, x))(x);
         let mut terms = vec![Claim::dot(&gradient, along[0])];
         if self.get_order() >= 2 {
             terms.push(Claim::dot(
-                &wengert::hvp(|x: &[Var]| f.call(x))(x, along[1]),
+                &wengert::hvp(|x: &[Var]| record(f, x))(x, along[1]),
                 along[0],
             ));
         }
         if self.get_order() >= 3 {
             let w: Vec<Var> = along[1].iter().map(|w| Var::constant(*w)).collect();
-            let third =
-                wengert::jvp(|x: &[Var]| wengert::hvp(|x: &[Var]| f.call(x))(x, &w))(x, along[2]);
+            let third = wengert::jvp(|x: &[Var]| wengert::hvp(|x: &[Var]| record(f, x))(x, &w))(
+                x, along[2],
+            );
             terms.push(Claim::dot(&third, along[0]));
         }
         for (order, (taped, dual)) in terms.into_iter().zip(duals).enumerate() {
@@ -196,4 +224,10 @@ impl Check {
                 .push(self.identity(place, Oracle::Duals, taped.value, dual, scale));
         }
     }
+}
+
+/// A generic function on handles.
+fn record(f: &impl Function, x: &[Var]) -> Var {
+    let x: Vec<Rec<Var>> = x.iter().map(|x| Rec(*x)).collect();
+    f.call(&x).0
 }

@@ -96,7 +96,7 @@ impl<T: Real> Raised<'_, T> {
         point: &[f64],
         work: impl FnOnce(&Tape<T>, &[Tensor<T>], &[Tensor<T>]) -> R,
     ) -> R {
-        let tape = Tape::new();
+        let tape = Tape::default();
         let x = self.layout.record(&tape, point);
         let outputs = self.outputs(&tape, &x);
         work(&tape, &x, &outputs)
