@@ -292,3 +292,195 @@ pub(crate) fn pow_slope<T: Real>(x: N<T>, y: N<T>) -> N<T> {
         y * x.powf(y - 1.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// References by mpmath at 120 digits, at exactly the `f64` that is passed.
+    fn assert_near(what: &str, got: f64, reference: f64, relative: f64, absolute: f64) {
+        let error = (got - reference).abs();
+        assert!(
+            error <= relative * reference.abs() + absolute,
+            "{what}: {got:e}, not {reference:e}"
+        );
+    }
+
+    #[test]
+    fn polygamma_of_every_order_and_sign() {
+        for (n, x, reference) in [
+            (0, 1e-10, -10000000000.577215),
+            (0, 0.1, -10.423754940411076),
+            (0, 1.0, -0.5772156649015329),
+            (0, 1.4616321449683622, -9.241265521729427e-17),
+            (0, 1.5, 0.03648997397857652),
+            (0, 7.3, 1.9178203356379862),
+            (0, 100000.0, 11.512920464961896),
+            (0, 1e+200, 460.51701859880916),
+            (0, -1e-10, 9999999999.422785),
+            (0, -0.5, 0.03648997397857652),
+            (0, -0.9, -9.312643829299969),
+            (0, -10.7, 0.13374481244706443),
+            (0, -100.99, -95.3471348371489),
+            (0, -1000.25, 10.050097693066705),
+            (1, 1e-05, 10000000001.644909),
+            (1, 0.5, 4.934802200544679),
+            (1, 1.0, 1.6449340668482264),
+            (1, 10.0, 0.10516633568168575),
+            (1, 1000000000.0, 1.0000000005e-09),
+            (1, -0.5, 8.934802200544679),
+            (1, -10.7, 14.99018713906938),
+            (1, -1000.5, 9.868605400173442),
+            (2, 0.5, -16.82879664423432),
+            (2, 3.3, -0.12375118526494272),
+            (2, -0.1, 1996.798202956205),
+            (2, -2.5, -0.1082040516417274),
+            (2, -1000.5, -9.98002747002644e-07),
+            (3, 2.0, 0.49393940226682914),
+            (3, -1.3, 768.7206571990426),
+            (5, 0.5, 7691.113548602436),
+            (5, -2.5, 15382.140048026304),
+            (10, 50.0, -4.101091112731268e-12),
+            (10, -2.5, -4.026693041232995),
+            (20, 3.3, -31551777.702590305),
+        ] {
+            let what = format!("polygamma({n}, {x:e})");
+            assert_near(&what, polygamma(n, x), reference, 3e-15, 1e-16);
+        }
+    }
+
+    #[test]
+    fn polygamma_at_poles_and_infinities() {
+        assert_eq!(polygamma(0, 0.0), f64::NEG_INFINITY);
+        assert_eq!(polygamma(0, -0.0), f64::INFINITY);
+        assert!(polygamma(0, -3.0).is_nan());
+        assert_eq!(polygamma(1, 0.0), f64::INFINITY);
+        assert_eq!(polygamma(1, -3.0), f64::INFINITY);
+        assert_eq!(polygamma(2, 0.0), f64::NEG_INFINITY);
+        assert_eq!(polygamma(2, -0.0), f64::INFINITY);
+        assert!(polygamma(2, -3.0).is_nan());
+        for n in 0..4 {
+            assert!(polygamma(n, f64::NAN).is_nan());
+            assert!(polygamma(n, f64::NEG_INFINITY).is_nan());
+        }
+        assert_eq!(polygamma(0, f64::INFINITY), f64::INFINITY);
+        assert_eq!(polygamma(1, f64::INFINITY), 0.0);
+    }
+
+    #[test]
+    fn gaussians_keep_their_tails() {
+        for (x, exp, pdf, cdf) in [
+            (0.0, 1.0, 0.3989422804014327, 0.5),
+            (1e-09, 1.0, 0.3989422804014327, 0.5000000003989423),
+            (
+                0.5,
+                0.7788007830714049,
+                0.35206532676429947,
+                0.6914624612740131,
+            ),
+            (
+                -1.3,
+                0.18451952399298924,
+                0.17136859204780736,
+                0.09680048458561033,
+            ),
+            (
+                3.7,
+                1.1337271387479642e-06,
+                0.00042478027055075143,
+                0.9998922002665226,
+            ),
+            (
+                -10.1,
+                4.984480496942965e-45,
+                2.8165665442762395e-23,
+                2.762109471764517e-24,
+            ),
+            (20.3, 1.0754418989816755e-179, 1.308288554681529e-90, 1.0),
+            (26.1, 1.426448125651665e-296, 4.764727382145085e-149, 1.0),
+            (-37.3, 0.0, 3.062846290695667e-303, 8.205494844930773e-305),
+            (-30.1, 0.0, 7.300259384280611e-198, 2.4226672179857586e-199),
+            (
+                -20.7,
+                8.112551172646148e-187,
+                3.5932612209698675e-94,
+                1.7318518790197378e-95,
+            ),
+            (
+                -8.3,
+                1.206293927781135e-30,
+                4.3816394355093325e-16,
+                5.205569744890254e-17,
+            ),
+            (8.3, 1.206293927781135e-30, 4.3816394355093325e-16, 1.0),
+        ] {
+            assert_near(&format!("gaussian({x})"), gaussian(x), exp, 4e-16, 0.0);
+            assert_near(&format!("normal_pdf({x})"), normal_pdf(x), pdf, 4e-16, 0.0);
+            assert_near(&format!("normal_cdf({x})"), normal_cdf(x), cdf, 6e-16, 0.0);
+        }
+        for x in [f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!((gaussian(x), normal_pdf(x)), (0.0, 0.0));
+            assert_eq!(normal_cdf(x), if x > 0.0 { 1.0 } else { 0.0 });
+        }
+        assert!(gaussian(f64::NAN).is_nan());
+        assert!(normal_pdf(f64::NAN).is_nan());
+        assert!(normal_cdf(f64::NAN).is_nan());
+    }
+
+    #[test]
+    fn sinc_of_every_order() {
+        for (n, x, reference) in [
+            (0, 0.0, 1.0),
+            (0, 1e-08, 0.9999999999999999),
+            (0, 0.3, 0.8583936913341398),
+            (0, 1.0, 0.0),
+            (0, 2.75, 0.08184693783246419),
+            (1, 0.0, 0.0),
+            (1, 1e-08, -3.2898681336964526e-08),
+            (1, 0.3, -0.9020281301388888),
+            (1, -0.3, 0.9020281301388888),
+            (1, 0.7, -1.3652403755203533),
+            (1, 1.0, -1.0),
+            (1, 10.2, 0.0775170654158665),
+            (2, 0.0, -3.289868133696453),
+            (2, 1e-05, -3.289868132722362),
+            (2, 0.9, 1.5394726848616678),
+            (2, 1.0, 2.0),
+            (2, 3.6, 0.7692884326268521),
+            (3, 0.0, 0.0),
+            (3, 0.2, 3.71603178532022),
+            (3, 1.4, -2.5976034450382466),
+            (4, 0.0, 19.481818206800487),
+            (4, 1.1, -16.863573261408106),
+            (4, 2.2, 12.06024186509097),
+            (7, 0.5, 367.37714936826234),
+            (7, 3.0, 200.7504360726823),
+        ] {
+            // The size of the n-th derivative at 0 is the scale of its rounding errors.
+            let scale = PI.powi(n as i32) / f64::from(n + 1);
+            let what = format!("sinc_derivative({n}, {x:e})");
+            assert_near(
+                &what,
+                sinc_derivative(n, x),
+                reference,
+                4e-16,
+                4e-15 * scale * f64::from(n.min(1)),
+            );
+        }
+        assert_eq!(sinc_derivative(0, 1e300), 0.0);
+        assert_eq!(sinc_derivative(3, f64::INFINITY), 0.0);
+        assert!(sinc_derivative(0, f64::NAN).is_nan());
+    }
+
+    #[test]
+    fn sines_of_half_turns_are_exact() {
+        for n in -9..=9 {
+            let (sin, cos) = sin_cos_pi(f64::from(n) / 2.0);
+            let even = n % 2 == 0;
+            assert_eq!(if even { sin } else { cos }, 0.0);
+            assert_eq!((if even { cos } else { sin }).abs(), 1.0);
+        }
+        let (sin, cos) = sin_cos_pi(1e15 + 0.25);
+        assert!((sin - FRAC_1_SQRT_2).abs() < 2e-16 && (cos - FRAC_1_SQRT_2).abs() < 2e-16);
+    }
+}
