@@ -29,11 +29,12 @@ pub(crate) fn broadcast_shapes(op: &'static str, shapes: &[&[usize]]) -> Result<
 /// Walks C-ordered operands that broadcast to `shape`, in runs as long as can be.
 ///
 /// Calls `f(start, len, offsets, strides)`: the run covers `start..start + len` of the output, and
-/// operand `k` stands still (stride 0) or goes along (stride 1) from `offsets[k]`.
+/// operand `k` stands still (stride 0) or goes along (stride 1) from `offsets[k]`. A call is paid
+/// once a run, and buys one copy of this walk instead of one for each operation.
 pub(crate) fn for_each_run<const K: usize>(
     shape: &[usize],
     operands: [&[usize]; K],
-    mut f: impl FnMut(usize, usize, [usize; K], [usize; K]),
+    f: &mut dyn FnMut(usize, usize, [usize; K], [usize; K]),
 ) {
     let total: usize = shape.iter().product();
     if total == 0 {
@@ -61,7 +62,7 @@ pub(crate) fn for_each_run<const K: usize>(
         }
     }
     let Some(&(len, strides)) = axes.first() else {
-        return f(0, 1, [0; K], [0; K]);
+        return f(0, 1, [0; K], [1; K]);
     };
     let outer = &axes[1..];
     let mut counters: SmallVec<[usize; 4]> = SmallVec::from_elem(0, outer.len());

@@ -1,14 +1,25 @@
-//! Reverse-mode automatic differentiation: one tape, one table of rules, two sweeps.
+#![doc = include_str!("../README.md")]
 //!
-//! ```
-//! use wengert::Tape;
+//! # Map of the crate
 //!
-//! let tape = Tape::new();
-//! let (x, y) = (tape.var(1.0), tape.var(2.0));
-//! let z = (x * y).sin() + x;
-//! let g = z.backward();
-//! assert_eq!(g[x], 2.0 * 2.0_f64.cos() + 1.0);
-//! ```
+//! | To | use |
+//! |---|---|
+//! | record | [`Tape`], its handles [`Var`] (scalar) and [`Tensor`] (array) |
+//! | get derivatives as numbers | [`Var::backward`], [`Tensor::backward_with`], [`Tape::jvp`]: a [`Gradients`] |
+//! | get derivatives as nodes | [`Var::grad`], [`Var::grad_tensors`], [`Tensor::vjp`], [`Tensor::jvp`] |
+//! | differentiate a function | [`grad`], [`value_and_grad`], [`jacobian`], [`hessian`], [`hvp`], [`jvp`] |
+//! | add an operation | [`CustomOp`] |
+//! | look at the list | [`Tape::nodes`], [`Var::named`], [`Tape::watch_non_finite`] |
+//! | see every rule | [`rules::OPS`], [`rules::samples`] |
+//!
+//! # What holds
+//!
+//! * An operand stands before its node: recording order is a topological order.
+//! * A handle whose node is gone is refused, in release builds too; so is one of another tape.
+//! * After an error or a panic the tape is as it was before the call.
+//! * Values never change once recorded; a sweep leaves the tape as it was.
+//! * The same program on the same machine gives the same bits.
+//! * An adjoint of exactly zero contributes nothing, even through an infinite partial.
 
 mod arena;
 mod broadcast;

@@ -202,7 +202,8 @@ impl<T: Real> Default for Var<T> {
 
 /// Records an elementwise operation on scalars.
 ///
-/// The value and the partials are computed here, by the rule's own inlined code.
+/// The value and the partials are computed here, by the rule's own inlined code. The usual forms
+/// then go by value all the way into the node; an array of operands would go by memory.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn record<T: Real, E: Elementwise<A, P>, const A: usize, const P: usize>(
@@ -214,35 +215,64 @@ pub(crate) fn record<T: Real, E: Elementwise<A, P>, const A: usize, const P: usi
         Arg::Constant(c) => N(T::of(c)),
     });
     let z = E::value(numbers, p);
-    let partials = E::partials(numbers, p, z);
-
-    let mut slots = [Slot::Constant(T::zero()); 3];
-    let mut anchor: Option<Var<T>> = None;
-    let mut together = true;
-    for (k, arg) in x.iter().enumerate() {
-        slots[k] = match *arg {
-            Arg::Value(v) => {
-                match anchor {
-                    None => anchor = Some(v),
-                    Some(a) => {
-                        together &= std::ptr::eq(a.list, v.list) & (a.generation == v.generation);
-                    }
-                }
-                Slot::Operand(v.id, partials[k].0)
+    let d = E::partials(numbers, p, z);
+    let (first, last) = (x[0], x[A - 1]);
+    match (A, P, first, last) {
+        (1, 0, Arg::Value(a), _) => one(E::OP, z.0, (a, d[0].0), T::zero()),
+        (1, 1, Arg::Value(a), _) => one(E::OP, z.0, (a, d[0].0), T::of(p[0])),
+        (2, 0, Arg::Value(a), Arg::Value(b)) => two(E::OP, z.0, (a, d[0].0), (b, d[A - 1].0)),
+        (2, 0, Arg::Value(a), Arg::Constant(c)) => one(E::OP, z.0, (a, d[0].0), T::of(c)),
+        (2, 0, Arg::Constant(c), Arg::Value(b)) => left(E::OP, z.0, T::of(c), (b, d[A - 1].0)),
+        _ => {
+            let mut slots = [Slot::Constant(T::zero()); 3];
+            for (k, arg) in x.iter().enumerate() {
+                slots[k] = match *arg {
+                    Arg::Value(v) => Slot::Operand(v, d[k].0),
+                    Arg::Constant(c) => Slot::Constant(T::of(c)),
+                };
             }
-            Arg::Constant(c) => Slot::Constant(T::of(c)),
-        };
+            for (k, &param) in p.iter().enumerate() {
+                slots[A + k] = Slot::Constant(T::of(param));
+            }
+            record_slow(E::OP, z.0, slots, A + P)
+        }
     }
-    for (k, &param) in p.iter().enumerate() {
-        slots[A + k] = Slot::Constant(T::of(param));
+}
+
+/// One operand, and perhaps a constant after it.
+#[inline(always)]
+#[track_caller]
+fn one<T: Real>(op: Op, z: T, (a, da): (Var<T>, T), constant: T) -> Var<T> {
+    if a.list.is_current(a.generation) {
+        let own = a.list.len();
+        let id = a.list.push(op, z, [da, constant], [a.id, own]);
+        return Var::new(a.list, a.generation, id, z);
     }
-    if let Some(a) = anchor
-        && together
-        && a.list.is_current(a.generation)
-    {
-        return push(a.list, E::OP, z.0, &slots, A + P);
+    record_slow(op, z, [Slot::Operand(a, da), Slot::Constant(constant), Slot::Constant(z)], 2)
+}
+
+/// One operand after a constant.
+#[inline(always)]
+#[track_caller]
+fn left<T: Real>(op: Op, z: T, constant: T, (b, db): (Var<T>, T)) -> Var<T> {
+    if b.list.is_current(b.generation) {
+        let own = b.list.len();
+        let id = b.list.push(op, z, [constant, db], [own, b.id]);
+        return Var::new(b.list, b.generation, id, z);
     }
-    record_slow(E::OP, &x, slots, A + P, z.0)
+    record_slow(op, z, [Slot::Constant(constant), Slot::Operand(b, db), Slot::Constant(z)], 2)
+}
+
+/// Two operands.
+#[inline(always)]
+#[track_caller]
+fn two<T: Real>(op: Op, z: T, (a, da): (Var<T>, T), (b, db): (Var<T>, T)) -> Var<T> {
+    let together = std::ptr::eq(a.list, b.list) & (a.generation == b.generation);
+    if together && a.list.is_current(a.generation) {
+        let id = a.list.push(op, z, [da, db], [a.id, b.id]);
+        return Var::new(a.list, a.generation, id, z);
+    }
+    record_slow(op, z, [Slot::Operand(a, da), Slot::Operand(b, db), Slot::Constant(z)], 2)
 }
 
 /// [`record`] for inputs whose number is known only at run time.
@@ -260,62 +290,31 @@ pub(crate) fn record_slices<T: Real, E: Elementwise<A, P>, const A: usize, const
 
 /// One place of an operation: an operand with the partial, or a constant.
 #[derive(Clone, Copy)]
-enum Slot<T> {
-    Operand(u32, T),
+enum Slot<T: Real> {
+    Operand(Var<T>, T),
     Constant(T),
 }
 
-impl<T: Copy> Slot<T> {
+impl<T: Real> Slot<T> {
     /// The form in a node: a constant's operand is the node itself.
-    #[inline(always)]
     fn in_node(self, own: u32) -> (u32, T) {
         match self {
-            Slot::Operand(id, partial) => (id, partial),
+            Slot::Operand(var, partial) => (var.id, partial),
             Slot::Constant(c) => (own, c),
         }
     }
 }
 
-#[inline(always)]
-#[track_caller]
-fn push<T: Real>(
-    list: &'static List<T>,
-    op: Op,
-    z: T,
-    slots: &[Slot<T>; 3],
-    count: usize,
-) -> Var<T> {
-    let mut own = list.len();
-    let (a, pa) = slots[0].in_node(own);
-    let (b, pb) = slots[1].in_node(own);
-    let id = if count <= 2 {
-        list.push(op, z, [pa, pb], [a, b])
-    } else {
-        // Three operands take two nodes; the first passes its adjoint on unchanged.
-        list.reserve_two(op, z);
-        let pair = list.push(Op::pair, z, [pa, pb], [a, b]);
-        own += 1;
-        let (c, pc) = slots[2].in_node(own);
-        list.push(op, z, [T::one(), pc], [pair, c])
-    };
-    Var::new(list, list.generation(), id, z)
-}
-
-/// Constants among the operands, handles older than the last rewind, and handles that must be refused.
+/// Three places, constants among the operands, handles older than the last rewind, and handles
+/// that must be refused.
 #[inline(never)]
 #[track_caller]
-fn record_slow<T: Real>(
-    op: Op,
-    x: &[Arg<Var<T>>],
-    mut slots: [Slot<T>; 3],
-    count: usize,
-    z: T,
-) -> Var<T> {
+fn record_slow<T: Real>(op: Op, z: T, mut slots: [Slot<T>; 3], count: usize) -> Var<T> {
     let mut anchor: Option<Var<T>> = None;
-    for (k, arg) in x.iter().enumerate() {
-        let &Arg::Value(v) = arg else { continue };
+    for slot in &mut slots[..count] {
+        let &mut Slot::Operand(v, _) = slot else { continue };
         if v.is_constant() {
-            slots[k] = Slot::Constant(v.value);
+            *slot = Slot::Constant(v.value);
             continue;
         }
         if let Err(error) = v.try_check(op.name()) {
@@ -327,8 +326,20 @@ fn record_slow<T: Real>(
             Some(_) => fail(Error::Foreign { op: op.name() }),
         }
     }
-    match anchor {
-        Some(a) => push(a.list, op, z, &slots, count),
-        None => Var::constant(z),
-    }
+    let Some(Var { list, .. }) = anchor else {
+        return Var::constant(z);
+    };
+    let mut own = list.len();
+    let [(a, da), (b, db)] = [slots[0].in_node(own), slots[1].in_node(own)];
+    let id = if count <= 2 {
+        list.push(op, z, [da, db], [a, b])
+    } else {
+        // Three places take two nodes; the first passes its adjoint on unchanged.
+        list.reserve_two(op, z);
+        let pair = list.push(Op::pair, z, [da, db], [a, b]);
+        own += 1;
+        let (c, dc) = slots[2].in_node(own);
+        list.push(op, z, [T::one(), dc], [pair, c])
+    };
+    Var::new(list, list.generation(), id, z)
 }

@@ -30,7 +30,7 @@ impl<T: Real> Structural<T> for BroadcastTo {
     }
     fn evaluate(&self, inputs: &[View<'_, T>], shape: &[usize], to: &mut [T]) {
         let x = inputs[0];
-        for_each_run(shape, [x.shape], |start, len, [offset], [stride]| {
+        for_each_run(shape, [x.shape], &mut |start, len, [offset], [stride]| {
             let to = &mut to[start..start + len];
             if stride == 0 {
                 to.fill(x.data[offset]);

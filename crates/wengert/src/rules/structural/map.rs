@@ -103,13 +103,13 @@ impl<T: Real> Visitor for Value<'_, T> {
     fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
         let p: [f64; P] = std::array::from_fn(|i| self.map.params[i]);
         let shapes: [&[usize]; A] = std::array::from_fn(|k| self.inputs[k].shape);
-        for_each_run(self.shape, shapes, |start, len, offsets, strides| {
+        for_each_run(self.shape, shapes, &mut |start, len, offsets, strides| {
             let to = &mut self.to[start..start + len];
             let from: [&[T]; A] = std::array::from_fn(|k| {
                 let extent = if strides[k] == 0 { 1 } else { len };
                 &self.inputs[k].data[offsets[k]..offsets[k] + extent]
             });
-            if strides == [1; A] {
+            if A == 1 || strides == [1; A] {
                 for (i, z) in to.iter_mut().enumerate() {
                     *z = E::value(std::array::from_fn(|k| N(from[k][i])), p).0;
                 }
@@ -170,7 +170,7 @@ impl<T: Real> Chain<'_, T> {
         for_each_run(
             self.output.shape,
             shapes,
-            |start, len, offsets, strides: [usize; 5]| {
+            &mut |start, len, offsets, strides: [usize; 5]| {
                 let to = &mut self.to[start..start + len];
                 let from: [&[T]; 5] = std::array::from_fn(|k| {
                     let extent = if strides[k] == 0 { 1 } else { len };
@@ -178,7 +178,7 @@ impl<T: Real> Chain<'_, T> {
                     &operands[k].data[offset..offset + extent]
                 });
                 let [g, z, x @ ..] = from;
-                if strides[..used].iter().all(|&stride| stride == 1) {
+                if A == 1 || strides[..used].iter().all(|&stride| stride == 1) {
                     for i in 0..len {
                         let partials = E::partials(std::array::from_fn(|k| N(x[k][i])), p, N(z[i]));
                         to[i] = absorb(g[i], partials[K % A].0);

@@ -70,7 +70,7 @@ impl<T: Real> Structural<T> for Matmul {
         }
         let (size, a_size, b_size) = (rows * columns, rows * inner, inner * columns);
         let batch = &shape[..shape.len() - 2];
-        for_each_run(batch, [a_batch, b_batch], |start, len, offsets, strides| {
+        for_each_run(batch, [a_batch, b_batch], &mut |start, len, offsets, strides| {
             for i in 0..len {
                 let (a_at, b_at) = (offsets[0] + i * strides[0], offsets[1] + i * strides[1]);
                 product(

@@ -1,0 +1,85 @@
+//! Every way into the modules with unsafe code, small enough for Miri and AddressSanitizer.
+
+use ndarray::array;
+use wengert::{CustomOp, Tape, Tensor, Var};
+
+#[test]
+fn nodes_cross_the_end_of_a_chunk() {
+    let mut tape = Tape::new();
+    for _ in 0..2 {
+        let x = tape.var(1.0);
+        let mut y = x;
+        // A chunk holds 2^16 nodes; the operation with three places is two nodes, which may straddle.
+        for i in 0..66_000 {
+            y = if i == 65_533 { y.mul_add(x, x) - 1.0 } else { y + 0.0 };
+        }
+        let g = y.backward();
+        assert_eq!((y.value(), g[x], g[y]), (1.0, 3.0, 1.0));
+        tape.clear();
+    }
+}
+
+#[test]
+fn views_and_adjoints_outlive_what_is_recorded_after_them() {
+    let mut tape = Tape::new();
+    let w = tape.tensor(array![[1.0, 2.0], [3.0, 4.0]]);
+    let view = tape.view(w);
+    // More than the arena's first chunks hold, so that it grows while the view lives.
+    let big = tape.tensor_from(&[100, 50], vec![1.0; 5000]);
+    let loss = big.square().sum() + w.sum();
+    assert_eq!(view[[1, 1]], 4.0);
+    let g = loss.backward();
+    assert_eq!(g[big][[99, 49]], 2.0);
+    let mark = tape.mark();
+    for _ in 0..3 {
+        let y = (w * 2.0).sum();
+        let g = y.backward();
+        assert_eq!(g[w][[0, 1]], 2.0);
+        tape.rewind(mark);
+    }
+    drop(tape);
+    assert_eq!(g[big].len(), 5000);
+}
+
+#[test]
+fn a_list_is_used_again_after_its_tape() {
+    let stale: Vec<Var> = (0..4)
+        .map(|i| {
+            let tape = Tape::new();
+            let x = tape.var(f64::from(i));
+            assert_eq!((x * x).backward()[x], 2.0 * f64::from(i));
+            x
+        })
+        .collect();
+    let tape = Tape::new();
+    let fresh = tape.var(7.0);
+    for x in stale {
+        let refused = std::panic::catch_unwind(|| x + fresh);
+        assert!(refused.is_err());
+    }
+    assert_eq!(tape.len(), 1);
+}
+
+#[test]
+fn a_custom_rule_records_and_is_taken_back() {
+    let tape = Tape::new();
+    let x = tape.tensor(array![1.0, 2.0, 3.0]);
+    let cube = CustomOp::new("cube", |x| x[0].mapv(|x: f64| x * x * x))
+        .vjp(|g, x, _| vec![g * x[0].square() * 3.0])
+        .jvp(|t, x, _| t[0] * x[0].square() * 3.0);
+    let y = cube.call(&[x]).sum();
+    let before = tape.len();
+    assert_eq!(y.backward()[x], array![3.0, 12.0, 27.0].into_dyn());
+    assert_eq!(tape.len(), before);
+    let t = tape.jvp_tensors(&[(x, array![1.0, 0.0, 0.0].into_dyn())]);
+    assert_eq!(t[y], 3.0);
+}
+
+#[test]
+fn empty_tensors() {
+    let tape = Tape::new();
+    let none = tape.tensor_from(&[0, 3], Vec::new());
+    assert_eq!(none.sum().backward()[none].shape(), [0, 3]);
+    assert_eq!(none.matmul(tape.tensor_from(&[3, 2], vec![1.0; 6])).shape().as_slice(), [0, 2]);
+    assert_eq!(Tensor::concat(&[none, none], 0).shape().as_slice(), [0, 3]);
+}
