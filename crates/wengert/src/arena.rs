@@ -10,7 +10,7 @@ use crate::real::Real;
 const FIRST_CHUNK: usize = 1 << 12;
 
 /// Tensor values in chunks that never move; a whole tail of them is dropped at once.
-pub struct Arena<T> {
+pub(crate) struct Arena<T> {
     /// Raw, because a span points into a chunk while its neighbour is being written.
     chunks: Vec<(NonNull<T>, usize)>,
     /// The chunk in use and how much of it is taken.
@@ -19,13 +19,13 @@ pub struct Arena<T> {
 
 /// A run of numbers in an [`Arena`], or a scalar node's value.
 #[derive(Clone, Copy, Debug)]
-pub struct Span<T> {
+pub(crate) struct Span<T> {
     start: *const T,
     len: usize,
 }
 
 impl<T: Real> Span<T> {
-    pub fn new(start: *const T, len: usize) -> Self {
+    pub(crate) fn new(start: *const T, len: usize) -> Self {
         Self { start, len }
     }
 
@@ -34,7 +34,7 @@ impl<T: Real> Span<T> {
     /// # Safety
     ///
     /// The span's nodes may not be rewound, cleared or dropped while `'a` lasts.
-    pub unsafe fn as_slice<'a>(self) -> &'a [T] {
+    pub(crate) unsafe fn as_slice<'a>(self) -> &'a [T] {
         // SAFETY: `start` points to `len` initialised numbers that are never written again
         // until their node goes away, which the caller excludes.
         unsafe { std::slice::from_raw_parts(self.start, self.len) }
@@ -42,7 +42,7 @@ impl<T: Real> Span<T> {
 }
 
 impl<T: Real> Arena<T> {
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             chunks: Vec::new(),
             position: (0, 0),
@@ -52,7 +52,7 @@ impl<T: Real> Arena<T> {
     /// Fresh room for `len` numbers, with any old content.
     ///
     /// The span covers what the slice covers: write the slice, then read the span.
-    pub fn allocate<'a>(&mut self, len: usize) -> (Span<T>, &'a mut [T]) {
+    pub(crate) fn allocate<'a>(&mut self, len: usize) -> (Span<T>, &'a mut [T]) {
         loop {
             let (chunk, used) = self.position;
             match self.chunks.get(chunk) {
@@ -83,16 +83,16 @@ impl<T: Real> Arena<T> {
         }
     }
 
-    pub fn position(&self) -> (usize, usize) {
+    pub(crate) fn position(&self) -> (usize, usize) {
         self.position
     }
 
-    pub fn rewind(&mut self, position: (usize, usize)) {
+    pub(crate) fn rewind(&mut self, position: (usize, usize)) {
         self.position = position;
     }
 
     /// Keeps the first chunk only.
-    pub fn shrink(&mut self) {
+    pub(crate) fn shrink(&mut self) {
         for (start, capacity) in self.chunks.drain(1.min(self.chunks.len())..) {
             // SAFETY: made in `allocate` from a boxed slice of this length; no span is read any more.
             drop(unsafe {
@@ -102,7 +102,7 @@ impl<T: Real> Arena<T> {
         self.position = (0, 0);
     }
 
-    pub fn bytes_used(&self) -> usize {
+    pub(crate) fn bytes_used(&self) -> usize {
         let (chunk, used) = self.position;
         let before: usize = self.chunks.iter().take(chunk).map(|c| c.1).sum();
         (before + used) * size_of::<T>()
@@ -110,19 +110,19 @@ impl<T: Real> Arena<T> {
 }
 
 /// Vectors that were used once and wait to be used again, by size class.
-pub struct BufferPool<T> {
+pub(crate) struct BufferPool<T> {
     classes: Vec<Vec<Vec<T>>>,
 }
 
 impl<T: Real> BufferPool<T> {
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             classes: Vec::new(),
         }
     }
 
     /// A vector of `len` numbers with any old content.
-    pub fn take(&mut self, len: usize) -> Vec<T> {
+    pub(crate) fn take(&mut self, len: usize) -> Vec<T> {
         let class = size_class(len);
         let fitting = self.classes.get_mut(class).and_then(|buffers| {
             let at = buffers
@@ -135,7 +135,7 @@ impl<T: Real> BufferPool<T> {
         buffer
     }
 
-    pub fn give(&mut self, buffer: Vec<T>) {
+    pub(crate) fn give(&mut self, buffer: Vec<T>) {
         let class = size_class(buffer.capacity());
         if self.classes.len() <= class {
             self.classes.resize_with(class + 1, Vec::new);

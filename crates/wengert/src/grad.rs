@@ -8,8 +8,8 @@ use ndarray::{Array2, ArrayD, ArrayView, Dimension, IxDyn};
 use crate::error::{Error, Shapes, or_panic};
 use crate::list::List;
 use crate::real::Real;
+use crate::real::sealed::Pooled;
 use crate::rules::structural::Array;
-use crate::sweep::{forward, reverse};
 use crate::sweep_numeric::Numbers;
 use crate::sweep_recorded::{Recorded, Value};
 use crate::tensor::Tensor;
@@ -185,7 +185,7 @@ fn adjoints<T: Real>(
     let generation = list.generation();
     let mut numbers = Numbers::new(list, root);
     seed(&mut numbers);
-    reverse(list, &mut numbers, root, 0)?;
+    T::reverse_numbers(&mut numbers, root, 0)?;
     Ok(Gradients::new(numbers, generation))
 }
 
@@ -453,7 +453,7 @@ impl<T: Real> Tensor<T> {
             }
         }
         let first = ids.iter().copied().min().unwrap_or(self.id);
-        forward(self.list, &mut sweep, first, self.id)?;
+        T::forward_recorded(&mut sweep, first, self.id)?;
         let tangent = crate::sweep::Algebra::get(&sweep, self.id);
         Ok(tangent.unwrap_or_else(|| self.full(&Tensor::shape(self), 0.0)))
     }
@@ -526,7 +526,7 @@ impl<T: Real> crate::Tape<T> {
         };
         let mut numbers = Numbers::new(list, last);
         seed(&mut numbers);
-        forward(list, &mut numbers, 0, last)?;
+        T::forward_numbers(&mut numbers, 0, last)?;
         Ok(Gradients::new(numbers, generation))
     }
 
@@ -566,7 +566,7 @@ fn recorded_reverse<T: Real>(
     let mut sweep = Recorded::new(list, root, wrt);
     sweep.seed(root, seed);
     let end = wrt.iter().copied().min().unwrap_or(root);
-    reverse(list, &mut sweep, root, end.min(root))?;
+    T::reverse_recorded(&mut sweep, root, end.min(root))?;
     Ok(sweep)
 }
 
@@ -613,7 +613,7 @@ fn tangents<T: Real>(
     for (x, &tangent) in xs.iter().zip(v) {
         numbers.seed_scalar(x.id, tangent);
     }
-    forward(list, &mut numbers, 0, last)?;
+    T::forward_numbers(&mut numbers, 0, last)?;
     let found = Gradients::new(numbers, list.generation());
     ys.iter()
         .map(|&y| {
@@ -647,8 +647,7 @@ pub(crate) fn recorded_tangents(xs: &[Var], v: &[Var], ys: &[Var]) -> Vec<Var> {
     for (&id, &tangent) in ids.iter().zip(v) {
         sweep.seed(id, Value::Scalar(tangent));
     }
-    or_panic(forward(
-        x.list,
+    or_panic(f64::forward_recorded(
         &mut sweep,
         ids.iter().copied().min().unwrap_or(0),
         last,

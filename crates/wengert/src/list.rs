@@ -41,15 +41,15 @@ const KEPT_CHUNKS: usize = 32;
 /// of the operation, or nothing.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
-pub struct Node<T> {
-    pub value: T,
-    pub partials: [T; 2],
+pub(crate) struct Node<T> {
+    pub(crate) value: T,
+    pub(crate) partials: [T; 2],
     slots: [u32; 2],
 }
 
 impl<T: Copy> Node<T> {
     #[inline(always)]
-    pub fn new(op: Op, value: T, partials: [T; 2], operands: [u32; 2]) -> Self {
+    pub(crate) fn new(op: Op, value: T, partials: [T; 2], operands: [u32; 2]) -> Self {
         let code = op as u32;
         Self {
             value,
@@ -61,32 +61,32 @@ impl<T: Copy> Node<T> {
         }
     }
     #[inline(always)]
-    pub fn operand(&self, slot: usize) -> u32 {
+    pub(crate) fn operand(&self, slot: usize) -> u32 {
         self.slots[slot] & ID_MASK
     }
     #[inline]
-    pub fn op(&self) -> Op {
+    pub(crate) fn op(&self) -> Op {
         Op::from_code(((self.slots[0] >> 28) << 4 | self.slots[1] >> 28) as u8)
     }
 }
 
 /// A place on the list to rewind to.
 #[derive(Clone, Copy, Debug)]
-pub struct Position {
-    pub nodes: u32,
-    pub aux: usize,
-    pub arena: (usize, usize),
-    pub frozen: usize,
+pub(crate) struct Position {
+    pub(crate) nodes: u32,
+    pub(crate) aux: usize,
+    pub(crate) arena: (usize, usize),
+    pub(crate) frozen: usize,
 }
 
 /// What is not needed to append a scalar node.
-pub struct State<T: Real> {
-    pub aux: Vec<Aux<T>>,
-    pub arena: Arena<T>,
-    pub buffers: BufferPool<T>,
+pub(crate) struct State<T: Real> {
+    pub(crate) aux: Vec<Aux<T>>,
+    pub(crate) arena: Arena<T>,
+    pub(crate) buffers: BufferPool<T>,
     /// Ranges of nodes recorded without gradients, in order.
-    pub frozen: Vec<(u32, u32)>,
-    pub names: BTreeMap<u32, String>,
+    pub(crate) frozen: Vec<(u32, u32)>,
+    pub(crate) names: BTreeMap<u32, String>,
     /// For each rewind that still matters: the generation it began, and where it rewound to. Both grow.
     rewinds: Vec<(u32, u32)>,
     /// Where each node was recorded, while the watch is on.
@@ -98,7 +98,7 @@ pub struct State<T: Real> {
 }
 
 /// The cell that handles point to.
-pub struct List<T: Real> {
+pub(crate) struct List<T: Real> {
     generation: AtomicU32,
     owner: AtomicUsize,
     /// The generation that began with the last `clear`.
@@ -124,7 +124,7 @@ impl<T: Real> std::panic::UnwindSafe for List<T> {}
 impl<T: Real> std::panic::RefUnwindSafe for List<T> {}
 
 impl<T: Real> List<T> {
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             generation: AtomicU32::new(0),
             owner: AtomicUsize::new(0),
@@ -150,7 +150,7 @@ impl<T: Real> List<T> {
     }
 
     /// A list that belongs to the calling thread, from the pool if it has one.
-    pub fn acquire() -> &'static Self {
+    pub(crate) fn acquire() -> &'static Self {
         let pooled = T::pool()
             .lock()
             .unwrap_or_else(|poison| poison.into_inner())
@@ -161,7 +161,7 @@ impl<T: Real> List<T> {
     }
 
     /// Ends the life of every handle and gives the list back to the pool.
-    pub fn release(&'static self) {
+    pub(crate) fn release(&'static self) {
         self.next_generation();
         if self.is_sweeping() {
             // The sweep still holds on to the nodes: they stay, and so does the list, for good.
@@ -193,18 +193,18 @@ impl<T: Real> List<T> {
     }
 
     #[inline(always)]
-    pub fn generation(&self) -> u32 {
+    pub(crate) fn generation(&self) -> u32 {
         self.generation.load(Relaxed)
     }
 
     #[inline(always)]
-    pub fn len(&self) -> u32 {
+    pub(crate) fn len(&self) -> u32 {
         self.len.get()
     }
 
     /// Whether a handle of this generation may be used here without a closer look.
     #[inline(always)]
-    pub fn is_current(&self, generation: u32) -> bool {
+    pub(crate) fn is_current(&self, generation: u32) -> bool {
         self.generation.load(Relaxed) == generation && self.on_own_thread()
     }
 
@@ -214,12 +214,12 @@ impl<T: Real> List<T> {
     }
 
     /// The generation that began with the last `clear`.
-    pub fn cleared(&self) -> u32 {
+    pub(crate) fn cleared(&self) -> u32 {
         self.cleared.get()
     }
 
     /// Whether buffers taken in this generation may go back to the pool.
-    pub fn may_recycle(&self, generation: u32) -> bool {
+    pub(crate) fn may_recycle(&self, generation: u32) -> bool {
         self.owner.load(Relaxed) == thread::current()
             && generation >= self.cleared.get()
             && self.state.try_borrow_mut().is_ok()
@@ -227,7 +227,7 @@ impl<T: Real> List<T> {
 
     /// Whether the node still is what it was when the handle was made.
     #[inline]
-    pub fn is_live(&self, generation: u32, id: u32) -> bool {
+    pub(crate) fn is_live(&self, generation: u32, id: u32) -> bool {
         if self.is_current(generation) {
             return true;
         }
@@ -245,7 +245,7 @@ impl<T: Real> List<T> {
 
     /// Why a handle that is not live is not.
     #[cold]
-    pub fn why_dead(
+    pub(crate) fn why_dead(
         &self,
         op: &'static str,
         kind: &'static str,
@@ -275,7 +275,7 @@ impl<T: Real> List<T> {
     /// Appends a node.
     #[inline(always)]
     #[track_caller]
-    pub fn push(&self, op: Op, value: T, partials: [T; 2], operands: [u32; 2]) -> u32 {
+    pub(crate) fn push(&self, op: Op, value: T, partials: [T; 2], operands: [u32; 2]) -> u32 {
         let id = self.len.get();
         if id == self.limit.get()
             && let Err(error) = self.make_room(op.name(), value, Some(operands))
@@ -289,7 +289,7 @@ impl<T: Real> List<T> {
     /// Refuses an operation of two nodes before the first is appended, so that it is both or none.
     #[inline(always)]
     #[track_caller]
-    pub fn reserve_two(&self, op: Op, value: T) {
+    pub(crate) fn reserve_two(&self, op: Op, value: T) {
         if self.len.get() + 1 >= self.limit.get()
             && let Err(error) = self.refuse_two(op, value)
         {
@@ -321,14 +321,14 @@ impl<T: Real> List<T> {
     /// Appends a leaf, whose operands are itself.
     #[inline(always)]
     #[track_caller]
-    pub fn push_leaf(&self, value: T) -> u32 {
+    pub(crate) fn push_leaf(&self, value: T) -> u32 {
         let id = self.len.get();
         self.push(Op::leaf, value, [T::zero(); 2], [id; 2])
     }
 
     /// Appends the node of a tensor; `value` counts if it has rank 0.
     #[track_caller]
-    pub fn push_aux(&self, aux: Aux<T>, value: T, name: &'static str) -> Result<u32, Error> {
+    pub(crate) fn push_aux(&self, aux: Aux<T>, value: T, name: &'static str) -> Result<u32, Error> {
         let id = self.len.get();
         if id == self.limit.get() {
             self.make_room(name, value, None)?;
@@ -355,7 +355,7 @@ impl<T: Real> List<T> {
     #[cold]
     #[inline(never)]
     #[track_caller]
-    pub fn make_room(
+    pub(crate) fn make_room(
         &self,
         op: &'static str,
         value: T,
@@ -434,7 +434,7 @@ impl<T: Real> List<T> {
 
     /// A backward contribution that is not finite, told with the line that recorded the node.
     #[cold]
-    pub fn non_finite_backward(&self, id: u32, op: &str, value: T) -> Error {
+    pub(crate) fn non_finite_backward(&self, id: u32, op: &str, value: T) -> Error {
         let origin = self.origin(id);
         let node = self.node(id);
         let operands = self.state.borrow().aux_of(&node).map_or_else(
@@ -454,12 +454,18 @@ impl<T: Real> List<T> {
     /// A tensor with an element that is not finite.
     #[cold]
     #[track_caller]
-    pub fn non_finite_tensor(&self, node: u32, op: &str, value: T, operands: &[u32]) -> Error {
+    pub(crate) fn non_finite_tensor(
+        &self,
+        node: u32,
+        op: &str,
+        value: T,
+        operands: &[u32],
+    ) -> Error {
         self.non_finite("forward", node, op, value, operands, Location::caller())
     }
 
     /// A node in a few words: its name or number, and its value.
-    pub fn describe(&self, id: u32) -> String {
+    pub(crate) fn describe(&self, id: u32) -> String {
         let state = self.state.borrow();
         let name = state
             .names
@@ -478,7 +484,7 @@ impl<T: Real> List<T> {
     ///
     /// If the list has no such node.
     #[inline]
-    pub fn node(&self, id: u32) -> Node<T> {
+    pub(crate) fn node(&self, id: u32) -> Node<T> {
         assert!(id < self.len.get(), "node {id} is not on the list");
         // SAFETY: every node below `len` has been written, in the chunk of its id.
         unsafe { *self.address(id) }
@@ -490,7 +496,7 @@ impl<T: Real> List<T> {
     }
 
     /// Where the value of a scalar node is; it stays there until the node is rewound.
-    pub fn value_address(&self, id: u32) -> *const T {
+    pub(crate) fn value_address(&self, id: u32) -> *const T {
         assert!(id < self.len.get(), "node {id} is not on the list");
         let node = self.address(id);
         // SAFETY: the node is in bounds of its chunk.
@@ -501,7 +507,7 @@ impl<T: Real> List<T> {
     /// later: the last run of them that lies in one piece.
     ///
     /// The caller may not hold the slice while nodes go away.
-    pub fn last_run(&self, from: u32, to: u32) -> &[Node<T>] {
+    pub(crate) fn last_run(&self, from: u32, to: u32) -> &[Node<T>] {
         assert!(from < to && to <= self.len.get());
         let start = from.max((to - 1) & !(CHUNK - 1));
         // SAFETY: `start..to` lies in one chunk and below `len`, so it is written; nodes never
@@ -509,15 +515,15 @@ impl<T: Real> List<T> {
         unsafe { std::slice::from_raw_parts(self.address(start), (to - start) as usize) }
     }
 
-    pub fn state(&self) -> std::cell::Ref<'_, State<T>> {
+    pub(crate) fn state(&self) -> std::cell::Ref<'_, State<T>> {
         self.state.borrow()
     }
 
-    pub fn state_mut(&self) -> std::cell::RefMut<'_, State<T>> {
+    pub(crate) fn state_mut(&self) -> std::cell::RefMut<'_, State<T>> {
         self.state.borrow_mut()
     }
 
-    pub fn position(&self) -> Position {
+    pub(crate) fn position(&self) -> Position {
         let state = self.state.borrow();
         Position {
             nodes: self.len.get(),
@@ -533,14 +539,14 @@ impl<T: Real> List<T> {
     ///
     /// While a sweep is under way.
     #[track_caller]
-    pub fn rewind(&self, position: Position) {
+    pub(crate) fn rewind(&self, position: Position) {
         self.refuse_while_sweeping("rewind");
         self.drop_tail(position);
     }
 
     /// [`List::rewind`] for a sweep that drops what it recorded itself.
     #[track_caller]
-    pub fn drop_tail(&self, position: Position) {
+    pub(crate) fn drop_tail(&self, position: Position) {
         let began = self.next_generation();
         self.survivors.set(self.survivors.get().min(position.nodes));
         {
@@ -563,7 +569,7 @@ impl<T: Real> List<T> {
     ///
     /// While a sweep is under way.
     #[track_caller]
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.refuse_while_sweeping("clear");
         self.next_generation();
         self.forget_nodes();
@@ -623,27 +629,27 @@ impl<T: Real> List<T> {
     }
 
     /// Turns the watch for numbers that are not finite on or off.
-    pub fn set_watch(&self, on: bool) {
+    pub(crate) fn set_watch(&self, on: bool) {
         self.state.borrow_mut().watch = on;
         self.limit.set(self.len.get());
     }
 
-    pub fn is_watched(&self) -> bool {
+    pub(crate) fn is_watched(&self) -> bool {
         self.state.borrow().watch
     }
 
     /// Lowers (or raises) the number of nodes at which the tape is full.
-    pub fn set_max_nodes(&self, max_nodes: u32) {
+    pub(crate) fn set_max_nodes(&self, max_nodes: u32) {
         self.state.borrow_mut().max_nodes = max_nodes.min(MAX_NODES);
         self.limit.set(self.len.get());
     }
 
-    pub fn origin(&self, id: u32) -> Option<&'static Location<'static>> {
+    pub(crate) fn origin(&self, id: u32) -> Option<&'static Location<'static>> {
         self.state.borrow().origins.get(&id).copied()
     }
 
     /// Keeps nodes from going away until the guard is dropped.
-    pub fn sweep_guard(&'static self) -> SweepGuard<T> {
+    pub(crate) fn sweep_guard(&'static self) -> SweepGuard<T> {
         self.state.borrow_mut().sweeping += 1;
         SweepGuard {
             list: self,
@@ -652,7 +658,7 @@ impl<T: Real> List<T> {
     }
 
     /// Bytes held by nodes, tensors and tables.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let state = self.state.borrow();
         self.len.get() as usize * size_of::<Node<T>>()
             + state.aux.len() * size_of::<Aux<T>>()
@@ -662,12 +668,12 @@ impl<T: Real> List<T> {
 
 impl<T: Real> State<T> {
     /// The tensor part of a node, if it has one.
-    pub fn aux_of(&self, node: &Node<T>) -> Option<&Aux<T>> {
+    pub(crate) fn aux_of(&self, node: &Node<T>) -> Option<&Aux<T>> {
         (node.op() == Op::aux).then(|| &self.aux[node.operand(0) as usize])
     }
 
     /// Marks the nodes from `start` to `end` as recorded without gradients.
-    pub fn freeze(&mut self, start: u32, end: u32) {
+    pub(crate) fn freeze(&mut self, start: u32, end: u32) {
         if start == end {
             return;
         }
@@ -682,7 +688,7 @@ impl<T: Real> State<T> {
     }
 
     /// The frozen range that holds `id`, if any.
-    pub fn frozen_range(&self, id: u32) -> Option<(u32, u32)> {
+    pub(crate) fn frozen_range(&self, id: u32) -> Option<(u32, u32)> {
         let next = self.frozen.partition_point(|&(start, _)| start <= id);
         let (start, end) = *self.frozen.get(next.checked_sub(1)?)?;
         (id < end).then_some((start, end))
@@ -690,7 +696,7 @@ impl<T: Real> State<T> {
 }
 
 /// Holds a list still while a derivative is computed.
-pub struct SweepGuard<T: Real> {
+pub(crate) struct SweepGuard<T: Real> {
     list: &'static List<T>,
     cleared: u32,
 }
@@ -698,7 +704,7 @@ pub struct SweepGuard<T: Real> {
 impl<T: Real> SweepGuard<T> {
     /// Stops if the tape was dropped by code that the sweep called.
     #[track_caller]
-    pub fn check(&self) {
+    pub(crate) fn check(&self) {
         assert!(
             self.list.cleared.get() == self.cleared,
             "the tape was dropped while a derivative was being computed on it"

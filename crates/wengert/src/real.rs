@@ -5,8 +5,15 @@ use std::sync::Mutex;
 
 use num_traits::{Float, FloatConst, FromPrimitive};
 
+use smallvec::SmallVec;
+
+use crate::error::Error;
 use crate::list::List;
+use crate::rules::structural::TensorOp;
 use crate::special;
+use crate::sweep;
+use crate::sweep_numeric::Numbers;
+use crate::sweep_recorded::Recorded;
 
 /// A floating-point number that a tape can hold: `f32` or `f64`.
 ///
@@ -55,10 +62,15 @@ pub trait Real:
     fn polygamma(self, n: u32) -> Self;
 }
 
+// The trait can be reached from nowhere, so its private types cannot either.
+#[allow(private_interfaces, reason = "sealed")]
 pub(crate) mod sealed {
     use super::*;
 
-    /// Lists that no tape owns at the moment, and the list that constants point to.
+    /// What stands once in this crate for each type of number.
+    ///
+    /// The statics cannot be generic. The sweeps and the kernels could, but then every crate that
+    /// uses them would compile the whole table of rules again.
     pub trait Pooled: Sized {
         #[doc(hidden)]
         fn pool() -> &'static Mutex<Vec<&'static List<Self>>>
@@ -68,11 +80,37 @@ pub(crate) mod sealed {
         fn constants() -> &'static List<Self>
         where
             Self: Real;
+        #[doc(hidden)]
+        #[track_caller]
+        fn try_record(
+            list: &'static List<Self>,
+            op: TensorOp<Self>,
+            operands: SmallVec<[u32; 3]>,
+        ) -> Result<u32, Error>
+        where
+            Self: Real;
+        #[doc(hidden)]
+        fn reverse_numbers(sweep: &mut Numbers<Self>, root: u32, end: u32) -> Result<(), Error>
+        where
+            Self: Real;
+        #[doc(hidden)]
+        fn forward_numbers(sweep: &mut Numbers<Self>, start: u32, last: u32) -> Result<(), Error>
+        where
+            Self: Real;
+        #[doc(hidden)]
+        fn reverse_recorded(sweep: &mut Recorded<Self>, root: u32, end: u32) -> Result<(), Error>
+        where
+            Self: Real;
+        #[doc(hidden)]
+        fn forward_recorded(sweep: &mut Recorded<Self>, start: u32, last: u32) -> Result<(), Error>
+        where
+            Self: Real;
     }
 }
 
 macro_rules! real {
     ($t:ty, $name:literal, $erf:path, $erfc:path, $lgamma:path) => {
+        #[allow(private_interfaces, reason = "sealed")]
         impl sealed::Pooled for $t {
             fn pool() -> &'static Mutex<Vec<&'static List<Self>>> {
                 static POOL: Mutex<Vec<&'static List<$t>>> = Mutex::new(Vec::new());
@@ -81,6 +119,42 @@ macro_rules! real {
             fn constants() -> &'static List<Self> {
                 static CONSTANTS: List<$t> = List::new();
                 &CONSTANTS
+            }
+            #[track_caller]
+            fn try_record(
+                list: &'static List<Self>,
+                op: TensorOp<Self>,
+                operands: SmallVec<[u32; 3]>,
+            ) -> Result<u32, Error> {
+                list.try_record(op, operands)
+            }
+            fn reverse_numbers(
+                numbers: &mut Numbers<Self>,
+                root: u32,
+                end: u32,
+            ) -> Result<(), Error> {
+                sweep::reverse(numbers.list, numbers, root, end)
+            }
+            fn forward_numbers(
+                numbers: &mut Numbers<Self>,
+                start: u32,
+                last: u32,
+            ) -> Result<(), Error> {
+                sweep::forward(numbers.list, numbers, start, last)
+            }
+            fn reverse_recorded(
+                recorded: &mut Recorded<Self>,
+                root: u32,
+                end: u32,
+            ) -> Result<(), Error> {
+                sweep::reverse(recorded.list, recorded, root, end)
+            }
+            fn forward_recorded(
+                recorded: &mut Recorded<Self>,
+                start: u32,
+                last: u32,
+            ) -> Result<(), Error> {
+                sweep::forward(recorded.list, recorded, start, last)
             }
         }
 

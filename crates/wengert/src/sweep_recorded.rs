@@ -16,7 +16,7 @@ use crate::var::Var;
 
 /// Adjoints or tangents as handles.
 pub(crate) struct Recorded<T: Real> {
-    list: &'static List<T>,
+    pub(crate) list: &'static List<T>,
     values: Vec<Option<Value<T>>>,
     /// Nodes that depend on what the derivative is with respect to.
     relevant: Vec<bool>,

@@ -19,7 +19,7 @@ use crate::var::Var;
 pub type Shape = SmallVec<[usize; 4]>;
 
 /// The tensor side of a node: its operation, operands, shape and numbers.
-pub struct Aux<T: Real> {
+pub(crate) struct Aux<T: Real> {
     pub(crate) node: u32,
     pub(crate) op: TensorOp<T>,
     pub(crate) operands: SmallVec<[u32; 3]>,
@@ -289,7 +289,7 @@ pub(crate) fn record<T: Real>(op: TensorOp<T>, inputs: &[Tensor<T>]) -> Result<T
         }
     }
     let operands: SmallVec<[u32; 3]> = inputs.iter().map(|input| input.id).collect();
-    let id = list.try_record(op, operands)?;
+    let id = T::try_record(list, op, operands)?;
     Ok(Tensor::new(list, list.generation(), id))
 }
 

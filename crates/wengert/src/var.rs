@@ -248,7 +248,16 @@ fn one<T: Real>(op: Op, z: T, (a, da): (Var<T>, T), constant: T) -> Var<T> {
         let id = a.list.push(op, z, [da, constant], [a.id, own]);
         return Var::new(a.list, a.generation, id, z);
     }
-    record_slow(op, z, [Slot::Operand(a, da), Slot::Constant(constant), Slot::Constant(z)], 2)
+    record_slow(
+        op,
+        z,
+        [
+            Slot::Operand(a, da),
+            Slot::Constant(constant),
+            Slot::Constant(z),
+        ],
+        2,
+    )
 }
 
 /// One operand after a constant.
@@ -260,7 +269,16 @@ fn left<T: Real>(op: Op, z: T, constant: T, (b, db): (Var<T>, T)) -> Var<T> {
         let id = b.list.push(op, z, [constant, db], [own, b.id]);
         return Var::new(b.list, b.generation, id, z);
     }
-    record_slow(op, z, [Slot::Constant(constant), Slot::Operand(b, db), Slot::Constant(z)], 2)
+    record_slow(
+        op,
+        z,
+        [
+            Slot::Constant(constant),
+            Slot::Operand(b, db),
+            Slot::Constant(z),
+        ],
+        2,
+    )
 }
 
 /// Two operands.
@@ -272,7 +290,16 @@ fn two<T: Real>(op: Op, z: T, (a, da): (Var<T>, T), (b, db): (Var<T>, T)) -> Var
         let id = a.list.push(op, z, [da, db], [a.id, b.id]);
         return Var::new(a.list, a.generation, id, z);
     }
-    record_slow(op, z, [Slot::Operand(a, da), Slot::Operand(b, db), Slot::Constant(z)], 2)
+    record_slow(
+        op,
+        z,
+        [
+            Slot::Operand(a, da),
+            Slot::Operand(b, db),
+            Slot::Constant(z),
+        ],
+        2,
+    )
 }
 
 /// [`record`] for inputs whose number is known only at run time.
@@ -312,7 +339,9 @@ impl<T: Real> Slot<T> {
 fn record_slow<T: Real>(op: Op, z: T, mut slots: [Slot<T>; 3], count: usize) -> Var<T> {
     let mut anchor: Option<Var<T>> = None;
     for slot in &mut slots[..count] {
-        let &mut Slot::Operand(v, _) = slot else { continue };
+        let &mut Slot::Operand(v, _) = slot else {
+            continue;
+        };
         if v.is_constant() {
             *slot = Slot::Constant(v.value);
             continue;

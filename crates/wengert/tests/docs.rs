@@ -8,7 +8,9 @@ use std::path::Path;
 use wengert::rules::{OPS, OpInfo};
 
 fn compare_or_bless(page: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(page);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../docs")
+        .join(page);
     if std::env::var_os("WENGERT_BLESS").is_some() {
         std::fs::write(&path, text).unwrap();
     }
@@ -24,7 +26,12 @@ fn signature(op: &OpInfo) -> String {
     let params: Vec<&str> = op.params.iter().map(|(name, _)| *name).collect();
     match params.is_empty() {
         true => format!("`{}({})`", op.name, inputs.join(", ")),
-        false => format!("`{}({}; {})`", op.name, inputs.join(", "), params.join(", ")),
+        false => format!(
+            "`{}({}; {})`",
+            op.name,
+            inputs.join(", "),
+            params.join(", ")
+        ),
     }
 }
 
@@ -60,10 +67,22 @@ fn operations() {
         let paragraphs: Vec<String> = op
             .docs
             .split("\n \n")
-            .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|"))
+            .map(|paragraph| {
+                paragraph
+                    .split_whitespace()
+                    .collect::<Vec<_>>()
+                    .join(" ")
+                    .replace('|', "\\|")
+            })
             .collect();
         let (expansion, rest) = paragraphs.split_last().unwrap();
-        writeln!(page, "| {} | {} | {expansion} |", signature(op), rest.join(" ")).unwrap();
+        writeln!(
+            page,
+            "| {} | {} | {expansion} |",
+            signature(op),
+            rest.join(" ")
+        )
+        .unwrap();
     }
     compare_or_bless("operations.md", &page);
 }
@@ -71,8 +90,16 @@ fn operations() {
 #[test]
 fn every_operation_is_described() {
     for op in OPS {
-        assert!(op.docs.contains("~="), "{}: its documentation lacks the first-order expansion", op.name);
-        assert!(!op.inputs.is_empty() && op.inputs.iter().all(|(_, range)| range.start < range.end), "{}", op.name);
+        assert!(
+            op.docs.contains("~="),
+            "{}: its documentation lacks the first-order expansion",
+            op.name
+        );
+        assert!(
+            !op.inputs.is_empty() && op.inputs.iter().all(|(_, range)| range.start < range.end),
+            "{}",
+            op.name
+        );
     }
 }
 
@@ -82,8 +109,14 @@ fn the_page_on_adding_an_operation_shows_a_row_of_the_table() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let squeeze = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let page = std::fs::read_to_string(root.join("docs/adding-an-op.md")).unwrap();
-    let table = squeeze(&std::fs::read_to_string(root.join("crates/wengert/src/rules/elementwise.rs")).unwrap());
-    let rows: Vec<&str> = page.split("```rust,row\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let table = squeeze(
+        &std::fs::read_to_string(root.join("crates/wengert/src/rules/elementwise.rs")).unwrap(),
+    );
+    let rows: Vec<&str> = page
+        .split("```rust,row\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
     assert!(!rows.is_empty(), "the page shows no row");
     for row in rows {
         assert!(table.contains(&squeeze(row)), "not in the table:\n{row}");

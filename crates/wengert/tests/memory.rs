@@ -11,7 +11,11 @@ fn nodes_cross_the_end_of_a_chunk() {
         let mut y = x;
         // A chunk holds 2^16 nodes; the operation with three places is two nodes, which may straddle.
         for i in 0..66_000 {
-            y = if i == 65_533 { y.mul_add(x, x) - 1.0 } else { y + 0.0 };
+            y = if i == 65_533 {
+                y.mul_add(x, x) - 1.0
+            } else {
+                y + 0.0
+            };
         }
         let g = y.backward();
         assert_eq!((y.value(), g[x], g[y]), (1.0, 3.0, 1.0));
@@ -80,6 +84,11 @@ fn empty_tensors() {
     let tape = Tape::new();
     let none = tape.tensor_from(&[0, 3], Vec::new());
     assert_eq!(none.sum().backward()[none].shape(), [0, 3]);
-    assert_eq!(none.matmul(tape.tensor_from(&[3, 2], vec![1.0; 6])).shape().as_slice(), [0, 2]);
+    assert_eq!(
+        none.matmul(tape.tensor_from(&[3, 2], vec![1.0; 6]))
+            .shape()
+            .as_slice(),
+        [0, 2]
+    );
     assert_eq!(Tensor::concat(&[none, none], 0).shape().as_slice(), [0, 3]);
 }

@@ -70,16 +70,20 @@ impl<T: Real> Structural<T> for Matmul {
         }
         let (size, a_size, b_size) = (rows * columns, rows * inner, inner * columns);
         let batch = &shape[..shape.len() - 2];
-        for_each_run(batch, [a_batch, b_batch], &mut |start, len, offsets, strides| {
-            for i in 0..len {
-                let (a_at, b_at) = (offsets[0] + i * strides[0], offsets[1] + i * strides[1]);
-                product(
-                    &mut to[(start + i) * size..][..size],
-                    &a[a_at * a_size..][..a_size],
-                    &b[b_at * b_size..][..b_size],
-                );
-            }
-        });
+        for_each_run(
+            batch,
+            [a_batch, b_batch],
+            &mut |start, len, offsets, strides| {
+                for i in 0..len {
+                    let (a_at, b_at) = (offsets[0] + i * strides[0], offsets[1] + i * strides[1]);
+                    product(
+                        &mut to[(start + i) * size..][..size],
+                        &a[a_at * a_size..][..a_size],
+                        &b[b_at * b_size..][..b_size],
+                    );
+                }
+            },
+        );
     }
     /// For c = a b: the adjoint of a is g b^T, that of b is a^T g; with a transposed, the adjoint
     /// of what is stored is the transpose of that.
