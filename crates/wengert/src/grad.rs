@@ -35,7 +35,8 @@ pub struct Gradients<T: Real = f64> {
     list: &'static List<T>,
     generation: u32,
     scalars: Vec<T>,
-    tensors: Vec<OnceCell<ArrayD<T>>>,
+    /// In the order of their nodes; what has no path is filled in when it is asked for.
+    tensors: Vec<TensorEntry<T>>,
     zero: T,
 }
 
@@ -47,17 +48,26 @@ impl<T: Real> Gradients<T> {
             tensors,
             ..
         } = numbers;
-        let tensors = tensors
-            .into_iter()
-            .map(|tensor| match tensor {
-                None => OnceCell::new(),
-                Some(array) => {
-                    let (numbers, shape) = array.into_vec();
-                    let array = ArrayD::from_shape_vec(IxDyn(&shape), numbers);
-                    OnceCell::from(array.expect("as many numbers as the shape holds"))
-                }
+        let found = tensors.into_iter().map(|tensor| {
+            tensor.map(|array| {
+                let (numbers, shape) = array.into_vec();
+                ArrayD::from_shape_vec(IxDyn(&shape), numbers)
+                    .expect("as many numbers as the shape holds")
+            })
+        });
+        let found: Vec<Option<ArrayD<T>>> = found.collect();
+        let state = list.state();
+        let tensors = state
+            .aux
+            .iter()
+            .zip(found)
+            .map(|(aux, array)| TensorEntry {
+                node: aux.node,
+                shape: aux.shape.clone(),
+                array: array.map_or_else(OnceCell::new, OnceCell::from),
             })
             .collect();
+        drop(state);
         Self {
             list,
             generation,
@@ -107,20 +117,24 @@ impl<T: Real> Gradients<T> {
 
     fn array(&self, tensor: Tensor<T>) -> Result<&ArrayD<T>, Error> {
         self.check(tensor.list, tensor.generation, tensor.id, "Tensor")?;
-        tensor.try_check("Gradients")?;
-        let shape = tensor.list.shape_of(tensor.id);
-        let index = tensor.list.aux_index(tensor.id);
-        let Some(cell) = index.and_then(|index| self.tensors.get(index)) else {
+        let entry = self.tensors.binary_search_by_key(&tensor.id, |entry| entry.node);
+        let Ok(entry) = entry.map(|index| &self.tensors[index]) else {
             return Err(Error::Argument {
                 op: "Gradients",
                 detail: "this tensor was recorded after the sweep, or is a plain scalar; index by its Var, or sweep again".to_owned(),
             });
         };
-        Ok(cell.get_or_init(|| match shape.is_empty() {
+        Ok(entry.array.get_or_init(|| match entry.shape.is_empty() {
             true => ndarray::arr0(self.scalars[tensor.id as usize]).into_dyn(),
-            false => ArrayD::zeros(IxDyn(&shape)),
+            false => ArrayD::zeros(IxDyn(&entry.shape)),
         }))
     }
+}
+
+struct TensorEntry<T> {
+    node: u32,
+    shape: crate::Shape,
+    array: OnceCell<ArrayD<T>>,
 }
 
 impl<T: Real> Index<Var<T>> for Gradients<T> {
@@ -157,8 +171,8 @@ impl<T: Real> Drop for Gradients<T> {
         }
         let mut state = self.list.state_mut();
         state.buffers.give(std::mem::take(&mut self.scalars));
-        for mut cell in self.tensors.drain(..) {
-            if let Some(array) = cell.take() {
+        for mut entry in self.tensors.drain(..) {
+            if let Some(array) = entry.array.take() {
                 state.buffers.give(array.into_raw_vec_and_offset().0);
             }
         }
