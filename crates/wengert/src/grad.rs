@@ -117,7 +117,9 @@ impl<T: Real> Gradients<T> {
 
     fn array(&self, tensor: Tensor<T>) -> Result<&ArrayD<T>, Error> {
         self.check(tensor.list, tensor.generation, tensor.id, "Tensor")?;
-        let entry = self.tensors.binary_search_by_key(&tensor.id, |entry| entry.node);
+        let entry = self
+            .tensors
+            .binary_search_by_key(&tensor.id, |entry| entry.node);
         let Ok(entry) = entry.map(|index| &self.tensors[index]) else {
             return Err(Error::Argument {
                 op: "Gradients",

@@ -14,48 +14,72 @@ use crate::rules::expand::Elementwise;
 use crate::tensor::Tensor;
 use crate::var::Var;
 
-impl<T: Real> Var<T> {
+/// A handle beside a number, so that one macro writes the operators of both.
+trait Operand<T: Real>: Sized {
+    fn with_constant<E: Elementwise<2, 0>>(x: Self, c: T) -> Self;
+    fn after_constant<E: Elementwise<2, 0>>(c: T, y: Self) -> Self;
+}
+
+impl<T: Real> Operand<T> for Var<T> {
     #[inline(always)]
     #[track_caller]
-    fn binary<E: Elementwise<2, 0>>(x: impl Into<Arg<Self>>, y: impl Into<Arg<Self>>) -> Self {
-        crate::var::record::<T, E, 2, 0>([x.into(), y.into()], [])
+    fn with_constant<E: Elementwise<2, 0>>(x: Self, c: T) -> Self {
+        crate::var::with_constant::<T, E>(x, c)
     }
+    #[inline(always)]
+    #[track_caller]
+    fn after_constant<E: Elementwise<2, 0>>(c: T, y: Self) -> Self {
+        crate::var::after_constant::<T, E>(c, y)
+    }
+}
 
+impl<T: Real> Operand<T> for Tensor<T> {
+    #[track_caller]
+    fn with_constant<E: Elementwise<2, 0>>(x: Self, c: T) -> Self {
+        record_pair::<T, E>(x, c)
+    }
+    #[track_caller]
+    fn after_constant<E: Elementwise<2, 0>>(c: T, y: Self) -> Self {
+        record_pair::<T, E>(c, y)
+    }
+}
+
+/// A binary operation on a tensor and a tensor, a scalar or a number.
+#[track_caller]
+fn record_pair<T: Real, E: Elementwise<2, 0>>(
+    x: impl Into<Arg<Tensor<T>>>,
+    y: impl Into<Arg<Tensor<T>>>,
+) -> Tensor<T> {
+    let inputs = [x.into(), y.into()];
+    crate::error::or_panic(crate::tensor::record_elementwise(E::OP, &inputs, &[]))
+}
+
+impl<T: Real> Var<T> {
     /// A binary operation with a constant on the left.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn left_constant<E: Elementwise<2, 0>>(c: f64, right: Self) -> Self {
-        crate::var::record::<T, E, 2, 0>([Arg::Constant(c), Arg::Value(right)], [])
+        crate::var::after_constant::<T, E>(T::of(c), right)
     }
 }
 
 impl<T: Real> Tensor<T> {
-    #[track_caller]
-    fn binary<E: Elementwise<2, 0>>(x: impl Into<Arg<Self>>, y: impl Into<Arg<Self>>) -> Self {
-        crate::error::or_panic(crate::tensor::record_elementwise(
-            E::OP,
-            &[x.into(), y.into()],
-            &[],
-        ))
-    }
-
     /// A binary operation with a constant on the left.
     #[track_caller]
     pub(crate) fn left_constant<E: Elementwise<2, 0>>(c: f64, right: Self) -> Self {
-        let inputs = [Arg::Constant(c), Arg::Value(right)];
-        crate::error::or_panic(crate::tensor::record_elementwise(E::OP, &inputs, &[]))
+        record_pair::<T, E>(T::of(c), right)
     }
 }
 
 /// `left op right` in all four forms of owned and borrowed.
 macro_rules! binary {
-    ($left:ident $right:ident -> $out:ident, $trait:ident $method:ident) => {
+    ($left:ident $right:ident -> $out:ident by $record:path, $trait:ident $method:ident) => {
         impl<T: Real> $trait<$right<T>> for $left<T> {
             type Output = $out<T>;
             #[inline(always)]
             #[track_caller]
             fn $method(self, other: $right<T>) -> $out<T> {
-                $out::binary::<table::$method>(self, other)
+                $record(self, other)
             }
         }
         impl<T: Real> $trait<&$right<T>> for $left<T> {
@@ -63,7 +87,7 @@ macro_rules! binary {
             #[inline(always)]
             #[track_caller]
             fn $method(self, other: &$right<T>) -> $out<T> {
-                $out::binary::<table::$method>(self, *other)
+                $record(self, *other)
             }
         }
         impl<T: Real> $trait<$right<T>> for &$left<T> {
@@ -71,7 +95,7 @@ macro_rules! binary {
             #[inline(always)]
             #[track_caller]
             fn $method(self, other: $right<T>) -> $out<T> {
-                $out::binary::<table::$method>(*self, other)
+                $record(*self, other)
             }
         }
         impl<T: Real> $trait<&$right<T>> for &$left<T> {
@@ -79,7 +103,7 @@ macro_rules! binary {
             #[inline(always)]
             #[track_caller]
             fn $method(self, other: &$right<T>) -> $out<T> {
-                $out::binary::<table::$method>(*self, *other)
+                $record(*self, *other)
             }
         }
     };
@@ -93,7 +117,7 @@ macro_rules! number_right {
             #[inline(always)]
             #[track_caller]
             fn $method(self, other: T) -> $handle<T> {
-                $handle::binary::<table::$method>(self, other)
+                <$handle<T> as Operand<T>>::with_constant::<table::$method>(self, other)
             }
         }
         impl<T: Real> $trait<T> for &$handle<T> {
@@ -101,14 +125,14 @@ macro_rules! number_right {
             #[inline(always)]
             #[track_caller]
             fn $method(self, other: T) -> $handle<T> {
-                $handle::binary::<table::$method>(*self, other)
+                <$handle<T> as Operand<T>>::with_constant::<table::$method>(*self, other)
             }
         }
         impl<T: Real> $assign<T> for $handle<T> {
             #[inline(always)]
             #[track_caller]
             fn $assign_method(&mut self, other: T) {
-                *self = $handle::binary::<table::$method>(*self, other);
+                *self = <$handle<T> as Operand<T>>::with_constant::<table::$method>(*self, other);
             }
         }
     };
@@ -122,7 +146,9 @@ macro_rules! number_left {
             #[inline(always)]
             #[track_caller]
             fn $method(self, other: $handle<$number>) -> $handle<$number> {
-                $handle::binary::<table::$method>(self, other)
+                <$handle<$number> as Operand<$number>>::after_constant::<table::$method>(
+                    self, other,
+                )
             }
         }
         impl $trait<&$handle<$number>> for $number {
@@ -130,7 +156,9 @@ macro_rules! number_left {
             #[inline(always)]
             #[track_caller]
             fn $method(self, other: &$handle<$number>) -> $handle<$number> {
-                $handle::binary::<table::$method>(self, *other)
+                <$handle<$number> as Operand<$number>>::after_constant::<table::$method>(
+                    self, *other,
+                )
             }
         }
     };
@@ -162,10 +190,10 @@ macro_rules! assign_handle {
 
 macro_rules! operators {
     ($($trait:ident $method:ident $assign:ident $assign_method:ident),*) => {$(
-        binary!(Var Var -> Var, $trait $method);
-        binary!(Tensor Tensor -> Tensor, $trait $method);
-        binary!(Tensor Var -> Tensor, $trait $method);
-        binary!(Var Tensor -> Tensor, $trait $method);
+        binary!(Var Var -> Var by crate::var::binary::<T, table::$method>, $trait $method);
+        binary!(Tensor Tensor -> Tensor by record_pair::<T, table::$method>, $trait $method);
+        binary!(Tensor Var -> Tensor by record_pair::<T, table::$method>, $trait $method);
+        binary!(Var Tensor -> Tensor by record_pair::<T, table::$method>, $trait $method);
         number_right!(Var, $trait $method $assign $assign_method);
         number_right!(Tensor, $trait $method $assign $assign_method);
         number_left!(Var f64, $trait $method);
@@ -191,7 +219,7 @@ impl<T: Real> Neg for Var<T> {
     #[inline(always)]
     #[track_caller]
     fn neg(self) -> Var<T> {
-        crate::var::record::<T, table::neg, 1, 0>([Arg::Value(self)], [])
+        crate::var::unary::<T, table::neg>(self)
     }
 }
 

@@ -128,7 +128,7 @@ impl<T: Real> Var<T> {
     #[inline]
     #[track_caller]
     pub(crate) fn copied(self) -> Self {
-        record::<T, crate::rules::elementwise::table::copy, 1, 0>([Arg::Value(self)], [])
+        unary::<T, crate::rules::elementwise::table::copy>(self)
     }
 
     /// An input on this handle's tape.
@@ -237,6 +237,48 @@ pub(crate) fn record<T: Real, E: Elementwise<A, P>, const A: usize, const P: usi
             record_slow(E::OP, z.0, slots, A + P)
         }
     }
+}
+
+/// [`record`] for an operation on one scalar.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn unary<T: Real, E: Elementwise<1, 0>>(x: Var<T>) -> Var<T> {
+    let z = E::value([N(x.value)], []);
+    let [dx] = E::partials([N(x.value)], [], z);
+    one(E::OP, z.0, (x, dx.0), T::zero())
+}
+
+/// [`record`] for an operation on two scalars.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn binary<T: Real, E: Elementwise<2, 0>>(x: Var<T>, y: Var<T>) -> Var<T> {
+    let (z, [dx, dy]) = evaluate::<T, E>(x.value, y.value);
+    two(E::OP, z, (x, dx), (y, dy))
+}
+
+/// [`record`] for an operation on a scalar and a constant.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn with_constant<T: Real, E: Elementwise<2, 0>>(x: Var<T>, c: T) -> Var<T> {
+    let (z, [dx, _]) = evaluate::<T, E>(x.value, c);
+    one(E::OP, z, (x, dx), c)
+}
+
+/// [`record`] for an operation on a constant and a scalar.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn after_constant<T: Real, E: Elementwise<2, 0>>(c: T, y: Var<T>) -> Var<T> {
+    let (z, [_, dy]) = evaluate::<T, E>(c, y.value);
+    left(E::OP, z, c, (y, dy))
+}
+
+#[inline(always)]
+fn evaluate<T: Real, E: Elementwise<2, 0>>(x: T, y: T) -> (T, [T; 2]) {
+    let z = E::value([N(x), N(y)], []);
+    (
+        z.0,
+        E::partials([N(x), N(y)], [], z).map(|partial| partial.0),
+    )
 }
 
 /// One operand, and perhaps a constant after it.
