@@ -1,6 +1,7 @@
 //! Derivatives of recorded nodes: as numbers, or as handles that can be differentiated again.
 
 use std::cell::OnceCell;
+use std::marker::PhantomData;
 use std::ops::Index;
 
 use ndarray::{Array2, ArrayD, ArrayView, Dimension, IxDyn};
@@ -31,6 +32,14 @@ use crate::var::Var;
 /// assert_eq!(g[y], 9.0_f64.exp());
 /// assert_eq!(g[x], 6.0 * 9.0_f64.exp());
 /// ```
+///
+/// It stays on the thread of its tape:
+///
+/// ```compile_fail,E0277
+/// let tape = wengert::Tape::new();
+/// let g = tape.var(3.0).backward();
+/// std::thread::spawn(move || drop(g));
+/// ```
 pub struct Gradients<T: Real = f64> {
     list: &'static List<T>,
     generation: u32,
@@ -38,6 +47,7 @@ pub struct Gradients<T: Real = f64> {
     /// In the order of their nodes; what has no path is filled in when it is asked for.
     tensors: Vec<TensorEntry<T>>,
     zero: T,
+    stays_on_its_thread: PhantomData<*const ()>,
 }
 
 impl<T: Real> Gradients<T> {
@@ -74,6 +84,7 @@ impl<T: Real> Gradients<T> {
             scalars,
             tensors,
             zero: T::zero(),
+            stays_on_its_thread: PhantomData,
         }
     }
 
@@ -106,6 +117,12 @@ impl<T: Real> Gradients<T> {
             || (generation < self.generation && list.is_live(generation, id))
         {
             return Ok(());
+        }
+        if list.is_live(generation, id) {
+            return Err(Error::Argument {
+                op,
+                detail: format!("node {id} was recorded after this sweep; sweep again"),
+            });
         }
         Err(list.why_dead(op, kind, generation, id))
     }
@@ -263,13 +280,10 @@ impl<T: Real> Var<T> {
             self.list,
             wrt.iter().map(|x| (x.list, x.try_check("grad"), x.id)),
         )?;
-        let sweep = recorded_reverse(
-            self.list,
-            self.id,
-            Value::Scalar(Var::constant(T::one())),
-            &ids,
-        )?;
-        Ok(ids
+        let attempt = self.list.attempt();
+        let seed = Value::Scalar(Var::constant(T::one()));
+        let sweep = recorded_reverse(self.list, self.id, seed, &ids)?;
+        let derivatives = ids
             .iter()
             .map(|&id| {
                 let derivative = sweep.scalar(id).unwrap_or_default();
@@ -285,7 +299,8 @@ impl<T: Real> Var<T> {
                     value,
                 )
             })
-            .collect())
+            .collect();
+        attempt.settle(Ok(derivatives))
     }
 
     /// The derivatives of this scalar with respect to tensors, as recorded tensors of the same shapes.
@@ -321,11 +336,10 @@ impl<T: Real> Var<T> {
     /// If the lengths differ, or as [`Var::grad`] panics.
     #[track_caller]
     pub fn hvp(self, wrt: &[Var<T>], v: &[T]) -> Vec<T> {
-        let position = self.list.position();
+        self.check("hvp");
+        let _taken_back = self.list.attempt();
         let gradient = self.grad(wrt);
-        let product = or_panic(tangents(self.list, wrt, v, &gradient));
-        self.list.drop_tail(position);
-        product
+        or_panic(tangents(self.list, wrt, v, &gradient))
     }
 
     /// The matrix of second derivatives with respect to `wrt`.
@@ -335,11 +349,10 @@ impl<T: Real> Var<T> {
     /// As [`Var::grad`] panics.
     #[track_caller]
     pub fn hessian(self, wrt: &[Var<T>]) -> Array2<T> {
-        let position = self.list.position();
+        self.check("hessian");
+        let _taken_back = self.list.attempt();
         let gradient = self.grad(wrt);
-        let hessian = or_panic(jacobian(&gradient, wrt));
-        self.list.drop_tail(position);
-        hessian
+        or_panic(jacobian(&gradient, wrt))
     }
 }
 
@@ -469,9 +482,12 @@ impl<T: Real> Tensor<T> {
             }
         }
         let first = ids.iter().copied().min().unwrap_or(self.id);
+        let attempt = self.list.attempt();
         T::forward_recorded(&mut sweep, first, self.id)?;
         let tangent = crate::sweep::Algebra::get(&sweep, self.id);
-        Ok(tangent.unwrap_or_else(|| self.full(&Tensor::shape(self), 0.0)))
+        attempt.settle(Ok(
+            tangent.unwrap_or_else(|| self.full(&Tensor::shape(self), 0.0))
+        ))
     }
 }
 
@@ -596,8 +612,9 @@ fn cotangents<T: Real>(
         list,
         wrt.iter().map(|x| (x.list, x.try_check("grad"), x.id)),
     )?;
+    let attempt = list.attempt();
     let sweep = recorded_reverse(list, root, seed, &ids)?;
-    Ok(wrt
+    let found = wrt
         .iter()
         .map(|x| {
             let found = (x.id <= root)
@@ -605,7 +622,8 @@ fn cotangents<T: Real>(
                 .flatten();
             found.unwrap_or_else(|| x.full(&Tensor::shape(*x), 0.0))
         })
-        .collect())
+        .collect();
+    attempt.settle(Ok(found))
 }
 
 fn tangents<T: Real>(
@@ -658,6 +676,12 @@ pub(crate) fn recorded_tangents(xs: &[Var], v: &[Var], ys: &[Var]) -> Vec<Var> {
         return vec![Var::default(); ys.len()];
     };
     let ids: Vec<u32> = xs.iter().map(|x| x.id).collect();
+    for y in ys.iter().chain(v).filter(|y| !y.is_constant()) {
+        y.check("jvp");
+        if !std::ptr::eq(y.list, x.list) {
+            crate::error::fail(Error::Foreign { op: "jvp" });
+        }
+    }
     let last = x.list.len() - 1;
     let mut sweep = Recorded::new(x.list, last, &ids);
     for (&id, &tangent) in ids.iter().zip(v) {

@@ -27,6 +27,8 @@ mod error;
 mod grad;
 mod inspect;
 mod list;
+#[cfg(feature = "nalgebra")]
+mod nalgebra;
 pub mod num;
 mod numeric;
 mod operators;
@@ -42,6 +44,7 @@ mod tensor_ops;
 mod thread;
 mod transforms;
 mod var;
+mod var_traits;
 
 pub use error::{Error, Shapes};
 pub use grad::Gradients;

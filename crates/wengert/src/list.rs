@@ -21,6 +21,7 @@ use crate::arena::{Arena, BufferPool};
 use crate::error::{Error, fail};
 use crate::real::Real;
 use crate::rules::Op;
+use crate::rules::structural::TensorOp;
 use crate::tensor::Aux;
 use crate::thread;
 
@@ -76,7 +77,6 @@ pub(crate) struct Position {
     pub(crate) nodes: u32,
     pub(crate) aux: usize,
     pub(crate) arena: (usize, usize),
-    pub(crate) frozen: usize,
 }
 
 /// What is not needed to append a scalar node.
@@ -102,7 +102,7 @@ pub(crate) struct List<T: Real> {
     generation: AtomicU32,
     owner: AtomicUsize,
     /// The generation that began with the last `clear`.
-    cleared: Cell<u32>,
+    cleared: AtomicU32,
     /// Nodes below this have survived every rewind since then.
     survivors: Cell<u32>,
     len: Cell<u32>,
@@ -114,9 +114,12 @@ pub(crate) struct List<T: Real> {
     state: RefCell<State<T>>,
 }
 
-// SAFETY: other threads only ever touch `generation` and `owner`, which are atomics: a handle
-// cannot leave its thread without the feature `nalgebra`, and with it every access first compares
-// `owner` with the calling thread. A list changes owner only through the mutex of the pool.
+// SAFETY: threads that do not own the list only ever touch `generation`, `cleared` and `owner`,
+// which are atomics. A live handle is on the owner's thread: it cannot leave it without the feature
+// `nalgebra`, and with it `is_current` compares `owner` with the calling thread. A stale handle may
+// outlive the list's change of owner: it fails the compare of generations, which only grow, and
+// `is_live` compares owners before it looks further. Only its owner gives a list away, after its
+// last access, and through the mutex of the pool.
 unsafe impl<T: Real> Sync for List<T> {}
 
 // A call that panics has changed nothing: it appends last, after everything that can fail.
@@ -128,7 +131,7 @@ impl<T: Real> List<T> {
         Self {
             generation: AtomicU32::new(0),
             owner: AtomicUsize::new(0),
-            cleared: Cell::new(0),
+            cleared: AtomicU32::new(0),
             survivors: Cell::new(MAX_NODES),
             len: Cell::new(0),
             limit: Cell::new(0),
@@ -165,7 +168,7 @@ impl<T: Real> List<T> {
         self.next_generation();
         if self.is_sweeping() {
             // The sweep still holds on to the nodes: they stay, and so does the list, for good.
-            self.cleared.set(self.generation());
+            self.cleared.store(self.generation(), Relaxed);
             return;
         }
         self.forget_nodes();
@@ -205,24 +208,23 @@ impl<T: Real> List<T> {
     /// Whether a handle of this generation may be used here without a closer look.
     #[inline(always)]
     pub(crate) fn is_current(&self, generation: u32) -> bool {
-        self.generation.load(Relaxed) == generation && self.on_own_thread()
+        self.generation.load(Relaxed) == generation
+            && (!cfg!(feature = "nalgebra") || self.on_own_thread())
     }
 
     #[inline(always)]
     fn on_own_thread(&self) -> bool {
-        !cfg!(feature = "nalgebra") || self.owner.load(Relaxed) == thread::current()
+        self.owner.load(Relaxed) == thread::current()
     }
 
     /// The generation that began with the last `clear`.
     pub(crate) fn cleared(&self) -> u32 {
-        self.cleared.get()
+        self.cleared.load(Relaxed)
     }
 
     /// Whether buffers taken in this generation may go back to the pool.
     pub(crate) fn may_recycle(&self, generation: u32) -> bool {
-        self.owner.load(Relaxed) == thread::current()
-            && generation >= self.cleared.get()
-            && self.state.try_borrow_mut().is_ok()
+        self.on_own_thread() && generation >= self.cleared() && self.state.try_borrow_mut().is_ok()
     }
 
     /// Whether the node still is what it was when the handle was made.
@@ -231,7 +233,7 @@ impl<T: Real> List<T> {
         if self.is_current(generation) {
             return true;
         }
-        if !self.on_own_thread() || generation < self.cleared.get() || generation == CONSTANT {
+        if !self.on_own_thread() || generation < self.cleared() || generation == CONSTANT {
             return false;
         }
         id < self.survivors.get() || {
@@ -255,7 +257,8 @@ impl<T: Real> List<T> {
         if generation == CONSTANT {
             return Error::Constant { op, kind };
         }
-        if !self.on_own_thread() {
+        let gone = generation < self.cleared();
+        if !gone && !self.on_own_thread() {
             return Error::WrongThread { op };
         }
         Error::Stale {
@@ -263,7 +266,7 @@ impl<T: Real> List<T> {
             kind,
             node: id,
             recorded: generation,
-            fate: if generation < self.cleared.get() {
+            fate: if gone {
                 "cleared or dropped"
             } else {
                 "rewound"
@@ -400,7 +403,8 @@ impl<T: Real> List<T> {
         let chunk = self.chunks.borrow()[(id >> CHUNK_BITS) as usize];
         self.base.set(chunk.wrapping_sub(start as usize));
         let end = if watch { id + 1 } else { start + CHUNK };
-        self.limit.set(end.min(max_nodes));
+        // A rewind may come back above a limit that was lowered meanwhile.
+        self.limit.set(end.min(max_nodes).max(id));
     }
 
     fn non_finite(
@@ -529,7 +533,6 @@ impl<T: Real> List<T> {
             nodes: self.len.get(),
             aux: state.aux.len(),
             arena: state.arena.position(),
-            frozen: state.frozen.len(),
         }
     }
 
@@ -576,14 +579,13 @@ impl<T: Real> List<T> {
     }
 
     fn forget_nodes(&self) {
-        self.cleared.set(self.generation());
+        self.cleared.store(self.generation(), Relaxed);
         self.survivors.set(MAX_NODES);
         self.state.borrow_mut().rewinds.clear();
         self.reset_to(Position {
             nodes: 0,
             aux: 0,
             arena: (0, 0),
-            frozen: 0,
         });
     }
 
@@ -595,7 +597,7 @@ impl<T: Real> List<T> {
         );
     }
 
-    fn is_sweeping(&self) -> bool {
+    pub(crate) fn is_sweeping(&self) -> bool {
         self.state.borrow().sweeping > 0
     }
 
@@ -611,10 +613,18 @@ impl<T: Real> List<T> {
     }
 
     fn reset_to(&self, position: Position) {
+        // Dropped last, when nothing is borrowed: what a user's closure captured may use a tape
+        // when it goes.
+        let _customs: Vec<TensorOp<T>>;
         let mut state = self.state.borrow_mut();
-        state.aux.truncate(position.aux);
+        _customs = state
+            .aux
+            .drain(position.aux..)
+            .map(|aux| aux.op)
+            .filter(|op| matches!(op, TensorOp::Custom(_)))
+            .collect();
         state.arena.rewind(position.arena);
-        state.frozen.truncate(position.frozen);
+        state.thaw(position.nodes);
         if !state.names.is_empty() {
             state.names.split_off(&position.nodes);
         }
@@ -648,12 +658,24 @@ impl<T: Real> List<T> {
         self.state.borrow().origins.get(&id).copied()
     }
 
+    /// Starts something that leaves the list as it is if it fails or panics.
+    ///
+    /// Only for a list that the calling thread owns.
+    pub(crate) fn attempt(&'static self) -> Attempt<T> {
+        Attempt {
+            list: self,
+            position: self.position(),
+            cleared: self.cleared(),
+            kept: false,
+        }
+    }
+
     /// Keeps nodes from going away until the guard is dropped.
     pub(crate) fn sweep_guard(&'static self) -> SweepGuard<T> {
         self.state.borrow_mut().sweeping += 1;
         SweepGuard {
             list: self,
-            cleared: self.cleared.get(),
+            cleared: self.cleared(),
         }
     }
 
@@ -687,11 +709,48 @@ impl<T: Real> State<T> {
         }
     }
 
+    /// Forgets the frozen nodes from `end` on.
+    fn thaw(&mut self, end: u32) {
+        while self.frozen.last().is_some_and(|&(start, _)| start >= end) {
+            self.frozen.pop();
+        }
+        if let Some((_, e)) = self.frozen.last_mut() {
+            *e = end.min(*e);
+        }
+    }
+
     /// The frozen range that holds `id`, if any.
     pub(crate) fn frozen_range(&self, id: u32) -> Option<(u32, u32)> {
         let next = self.frozen.partition_point(|&(start, _)| start <= id);
         let (start, end) = *self.frozen.get(next.checked_sub(1)?)?;
         (id < end).then_some((start, end))
+    }
+}
+
+/// Takes back what is recorded while it lives, unless it is kept.
+pub(crate) struct Attempt<T: Real> {
+    list: &'static List<T>,
+    position: Position,
+    cleared: u32,
+    kept: bool,
+}
+
+impl<T: Real> Attempt<T> {
+    /// Keeps what was recorded if the attempt succeeded.
+    pub(crate) fn settle<V>(mut self, result: Result<V, Error>) -> Result<V, Error> {
+        self.kept = result.is_ok();
+        result
+    }
+}
+
+impl<T: Real> Drop for Attempt<T> {
+    fn drop(&mut self) {
+        if !self.kept
+            && self.list.cleared() == self.cleared
+            && self.list.len() > self.position.nodes
+        {
+            self.list.drop_tail(self.position);
+        }
     }
 }
 
@@ -706,7 +765,7 @@ impl<T: Real> SweepGuard<T> {
     #[track_caller]
     pub(crate) fn check(&self) {
         assert!(
-            self.list.cleared.get() == self.cleared,
+            self.list.cleared() == self.cleared,
             "the tape was dropped while a derivative was being computed on it"
         );
     }

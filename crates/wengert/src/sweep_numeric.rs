@@ -89,10 +89,8 @@ impl<T: Real> Numbers<T> {
         &mut self,
         run: impl FnOnce(&mut Self) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let position = self.list.position();
-        let result = run(self);
-        self.list.drop_tail(position);
-        result
+        let _taken_back = self.list.attempt();
+        run(self)
     }
 
     fn record_constant(&self, array: &Numeric<T>) -> Result<Tensor<T>, Error> {

@@ -25,6 +25,13 @@ use crate::var::Var;
 /// let y = (x * 2.0).sin() + x;
 /// assert_eq!(y.backward()[x], 2.0 * 3.0_f64.cos() + 1.0);
 /// ```
+///
+/// It does not travel:
+///
+/// ```compile_fail,E0277
+/// let tape = wengert::Tape::new();
+/// std::thread::spawn(move || tape.len());
+/// ```
 pub struct Tape<T: Real = f64> {
     list: &'static List<T>,
     stays_on_its_thread: PhantomData<*const ()>,
@@ -84,11 +91,12 @@ impl<T: Real> Tape<T> {
     /// If the tape is full.
     #[track_caller]
     pub fn vars(&self, values: &[T]) -> Vec<Var<T>> {
+        let attempt = self.list.attempt();
         let mut vars = Vec::with_capacity(values.len());
         for &value in values {
             vars.push(self.var(value));
         }
-        vars
+        or_panic(attempt.settle(Ok(vars)))
     }
 
     /// Records an input tensor with the shape and the numbers of an array or a view.
@@ -176,13 +184,18 @@ impl<T: Real> Tape<T> {
     ///
     /// # Panics
     ///
-    /// If the tensor is stale or of another tape.
+    /// If the tensor is stale or of another tape, or from a custom operation's rule.
     #[track_caller]
     pub fn view(&self, tensor: Tensor<T>) -> ArrayViewD<'_, T> {
         tensor.check("view");
         if !std::ptr::eq(tensor.list, self.list) {
             crate::error::fail(Error::Foreign { op: "view" });
         }
+        // What a rule records is taken back while the view might still be held.
+        assert!(
+            !self.list.is_sweeping(),
+            "view: a derivative is being computed on this tape; use value(), which copies"
+        );
         self.list.view_for(tensor.id, self)
     }
 
@@ -241,7 +254,7 @@ impl<T: Real> Tape<T> {
         // The mark holds if the node before it has stayed.
         let stands = match mark.position.nodes.checked_sub(1) {
             Some(last) => self.list.is_live(mark.generation, last),
-            None => true,
+            None => mark.generation >= self.list.cleared(),
         };
         assert!(
             stands,

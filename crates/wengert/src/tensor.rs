@@ -46,6 +46,14 @@ pub(crate) struct Aux<T: Real> {
 /// assert_eq!(loss.value(), 2.0);
 /// assert_eq!(loss.backward()[w], array![[-2.0, 2.0], [-2.0, 2.0]].into_dyn());
 /// ```
+///
+/// It stays on the thread of its tape:
+///
+/// ```compile_fail,E0277
+/// let tape = wengert::Tape::new();
+/// let w = tape.tensor(ndarray::array![1.0]);
+/// std::thread::spawn(move || w.value());
+/// ```
 #[derive(Clone, Copy)]
 pub struct Tensor<T: Real = f64> {
     pub(crate) list: &'static List<T>,
@@ -200,8 +208,9 @@ impl<T: Real> Tensor<T> {
     /// If the handle is stale.
     #[track_caller]
     pub fn named(self, name: impl Into<String>) -> Self {
+        let name = name.into();
         self.check("named");
-        self.list.state_mut().names.insert(self.id, name.into());
+        self.list.state_mut().names.insert(self.id, name);
         self
     }
 

@@ -36,7 +36,14 @@ macro_rules! fallible {
                     /// If the shapes do not fit, an axis or an index is out of range, a handle is
                     /// stale or foreign, or the tape is full.
                     #[track_caller]
-                    pub fn [<try_ $name>]($self $(, $arg: $ty)*) -> Result<$out, $crate::Error> $body
+                    pub fn [<try_ $name>]($self $(, $arg: $ty)*) -> Result<$out, $crate::Error> {
+                        $self.try_check(stringify!($name))?;
+                        // Several nodes or none.
+                        $self.list.attempt().settle($self.[<$name _in_steps>]($($arg),*))
+                    }
+
+                    #[track_caller]
+                    fn [<$name _in_steps>]($self $(, $arg: $ty)*) -> Result<$out, $crate::Error> $body
                 )*
             }
         }
@@ -241,21 +248,26 @@ impl<T: Real> Tensor<T> {
     /// If there is none, or one is a constant, stale or foreign.
     #[track_caller]
     pub fn try_stack(scalars: &[Var<T>]) -> Result<Tensor<T>, Error> {
-        let anchor = scalars.iter().find(|scalar| !scalar.is_constant());
+        let Some(anchor) = scalars.iter().find(|scalar| !scalar.is_constant()) else {
+            refuse_nothing("stack", scalars)?;
+            return Err(Error::Constant {
+                op: "stack",
+                kind: "Var",
+            });
+        };
+        anchor.try_check("stack")?;
+        let attempt = anchor.list.attempt();
         let tensors = scalars
             .iter()
-            .map(|scalar| match (scalar.is_constant(), anchor) {
-                (true, Some(anchor)) => {
-                    anchor.try_check("stack")?;
-                    anchor.list.try_leaf(&[], false, |to| to[0] = scalar.raw())
+            .map(|scalar| {
+                if scalar.is_constant() {
+                    return anchor.list.try_leaf(&[], false, |to| to[0] = scalar.raw());
                 }
-                _ => {
-                    scalar.try_check("stack")?;
-                    Ok(Tensor::new(scalar.list, scalar.generation, scalar.id))
-                }
+                scalar.try_check("stack")?;
+                Ok(Tensor::new(scalar.list, scalar.generation, scalar.id))
             })
             .collect::<Result<Vec<_>, _>>()?;
-        Self::try_stack_tensors(&tensors, 0)
+        attempt.settle(Self::try_stack_tensors(&tensors, 0))
     }
 
     /// Tensors of one shape, one after another along a new axis.
@@ -301,8 +313,8 @@ impl<T: Real> Tensor<T> {
     }
 }
 
-fn refuse_nothing<T: Real>(op: &'static str, tensors: &[Tensor<T>]) -> Result<(), Error> {
-    if tensors.is_empty() {
+fn refuse_nothing<H>(op: &'static str, handles: &[H]) -> Result<(), Error> {
+    if handles.is_empty() {
         return Err(Error::Empty {
             op,
             detail: "there is nothing to join; give at least one tensor".to_owned(),

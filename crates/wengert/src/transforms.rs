@@ -7,18 +7,37 @@ use crate::var::Var;
 ///
 /// Sealed; implemented for `f64` and [`Var`].
 pub trait Point: Copy + sealed::Sealed {
-    /// Runs `work` with inputs that are nodes of their own and stand at `x`.
+    /// Inputs that are nodes of their own and stand at `x`; `beside` are other handles that the
+    /// derivative meets, and `f` tells what handles the function has captured.
     #[doc(hidden)]
-    fn with_inputs<R>(x: &[Self], work: impl FnOnce(&[Var]) -> R) -> R;
-    /// The number of a result.
+    fn inputs(x: &[Self], beside: &[Self], f: impl FnOnce(&[Var]) -> Vec<Var>) -> Inputs;
+    /// A result as a point.
     #[doc(hidden)]
-    fn from_result(result: Var) -> Self;
+    fn result(y: Var, inputs: &Inputs) -> Self;
     /// The gradient at the inputs.
     #[doc(hidden)]
-    fn gradient(y: Var, inputs: &[Var]) -> Vec<Self>;
+    fn gradient(y: Var, inputs: &Inputs) -> Vec<Self>;
     /// The tangents of `ys` along `v`.
     #[doc(hidden)]
-    fn tangents(ys: &[Var], inputs: &[Var], v: &[Self]) -> Vec<Self>;
+    fn tangents(ys: &[Var], inputs: &Inputs, v: &[Self]) -> Vec<Self>;
+}
+
+/// The inputs of a function, and the tape that was made for them alone, if none was there.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Inputs {
+    vars: Vec<Var>,
+    own_tape: Option<Tape>,
+}
+
+impl Inputs {
+    fn on_own_tape(x: &[f64]) -> Self {
+        let tape = Tape::new();
+        Self {
+            vars: tape.vars(x),
+            own_tape: Some(tape),
+        }
+    }
 }
 
 mod sealed {
@@ -28,67 +47,90 @@ mod sealed {
 }
 
 impl Point for f64 {
-    fn with_inputs<R>(x: &[Self], work: impl FnOnce(&[Var]) -> R) -> R {
-        let tape = Tape::new();
-        work(&tape.vars(x))
+    fn inputs(x: &[Self], _: &[Self], _: impl FnOnce(&[Var]) -> Vec<Var>) -> Inputs {
+        Inputs::on_own_tape(x)
     }
     #[track_caller]
-    fn from_result(result: Var) -> Self {
-        result.value()
+    fn result(y: Var, _: &Inputs) -> Self {
+        y.value()
     }
     #[track_caller]
-    fn gradient(y: Var, inputs: &[Var]) -> Vec<Self> {
+    fn gradient(y: Var, inputs: &Inputs) -> Vec<Self> {
         if y.is_constant() {
-            return vec![0.0; inputs.len()];
+            return vec![0.0; inputs.vars.len()];
         }
         let gradients = y.backward();
-        inputs.iter().map(|&input| gradients[input]).collect()
+        inputs.vars.iter().map(|&input| gradients[input]).collect()
     }
     #[track_caller]
-    fn tangents(ys: &[Var], inputs: &[Var], v: &[Self]) -> Vec<Self> {
-        crate::grad::numeric_tangents(inputs, v, ys)
+    fn tangents(ys: &[Var], inputs: &Inputs, v: &[Self]) -> Vec<Self> {
+        crate::grad::numeric_tangents(&inputs.vars, v, ys)
     }
 }
 
 impl Point for Var {
-    fn with_inputs<R>(x: &[Self], work: impl FnOnce(&[Var]) -> R) -> R {
-        if x.iter().all(|x| x.is_constant()) {
-            let tape = Tape::new();
-            let values: Vec<f64> = x.iter().map(|x| x.raw()).collect();
-            return work(&tape.vars(&values));
-        }
-        let anchor = *x
-            .iter()
-            .find(|x| !x.is_constant())
-            .expect("not all are constant");
+    fn inputs(x: &[Self], beside: &[Self], f: impl FnOnce(&[Var]) -> Vec<Var>) -> Inputs {
+        let recorded = |handles: &[Var]| handles.iter().copied().find(|x| !x.is_constant());
+        // At a constant point the outer tape shows only in what the function has captured, and
+        // that shows in its result.
+        let Some(anchor) = recorded(x)
+            .or_else(|| recorded(beside))
+            .or_else(|| recorded(&f(x)))
+        else {
+            let numbers: Vec<f64> = x.iter().map(|x| x.raw()).collect();
+            return Inputs::on_own_tape(&numbers);
+        };
         // Copies, so that a function that also uses `x` from outside is not differentiated
         // through that use.
-        let inputs: Vec<Var> = x
-            .iter()
-            .map(|x| {
-                if x.is_constant() {
-                    anchor.leaf_beside(x.raw())
-                } else {
-                    x.copied()
-                }
-            })
-            .collect();
-        work(&inputs)
-    }
-    fn from_result(result: Var) -> Self {
-        result
-    }
-    #[track_caller]
-    fn gradient(y: Var, inputs: &[Var]) -> Vec<Self> {
-        if y.is_constant() {
-            return vec![Var::constant(0.0); inputs.len()];
+        let vars = x.iter().map(|x| {
+            if x.is_constant() {
+                anchor.leaf_beside(x.raw())
+            } else {
+                x.copied()
+            }
+        });
+        Inputs {
+            vars: vars.collect(),
+            own_tape: None,
         }
-        y.grad(inputs)
     }
     #[track_caller]
-    fn tangents(ys: &[Var], inputs: &[Var], v: &[Self]) -> Vec<Self> {
-        crate::grad::recorded_tangents(inputs, v, ys)
+    fn result(y: Var, inputs: &Inputs) -> Self {
+        match inputs.own_tape {
+            Some(_) => Var::constant(y.value()),
+            None => y,
+        }
     }
+    #[track_caller]
+    fn gradient(y: Var, inputs: &Inputs) -> Vec<Self> {
+        match inputs.own_tape {
+            Some(_) => constants(<f64 as Point>::gradient(y, inputs)),
+            None => recorded_gradient(y, &inputs.vars),
+        }
+    }
+    #[track_caller]
+    fn tangents(ys: &[Var], inputs: &Inputs, v: &[Self]) -> Vec<Self> {
+        match inputs.own_tape {
+            Some(_) => {
+                let v: Vec<f64> = v.iter().map(|v| v.raw()).collect();
+                constants(<f64 as Point>::tangents(ys, inputs, &v))
+            }
+            None => crate::grad::recorded_tangents(&inputs.vars, v, ys),
+        }
+    }
+}
+
+/// Numbers of a tape that ends here: nothing outside depends on them.
+fn constants(numbers: Vec<f64>) -> Vec<Var> {
+    numbers.into_iter().map(Var::constant).collect()
+}
+
+#[track_caller]
+fn recorded_gradient(y: Var, inputs: &[Var]) -> Vec<Var> {
+    if y.is_constant() {
+        return vec![Var::constant(0.0); inputs.len()];
+    }
+    y.grad(inputs)
 }
 
 /// The gradient of a scalar function of a slice.
@@ -111,7 +153,10 @@ impl Point for Var {
 ///
 /// The returned function panics where `f` does, and if `f` mixes tapes.
 pub fn grad<P: Point>(f: impl Fn(&[Var]) -> Var) -> impl Fn(&[P]) -> Vec<P> {
-    move |x| P::with_inputs(x, |inputs| P::gradient(f(inputs), inputs))
+    move |x| {
+        let inputs = P::inputs(x, &[], |x| vec![f(x)]);
+        P::gradient(f(&inputs.vars), &inputs)
+    }
 }
 
 /// The value and the gradient of a scalar function of a slice.
@@ -126,10 +171,9 @@ pub fn grad<P: Point>(f: impl Fn(&[Var]) -> Var) -> impl Fn(&[P]) -> Vec<P> {
 /// The returned function panics where `f` does, and if `f` mixes tapes.
 pub fn value_and_grad<P: Point>(f: impl Fn(&[Var]) -> Var) -> impl Fn(&[P]) -> (P, Vec<P>) {
     move |x| {
-        P::with_inputs(x, |inputs| {
-            let y = f(inputs);
-            (P::from_result(y), P::gradient(y, inputs))
-        })
+        let inputs = P::inputs(x, &[], |x| vec![f(x)]);
+        let y = f(&inputs.vars);
+        (P::result(y, &inputs), P::gradient(y, &inputs))
     }
 }
 
@@ -145,10 +189,9 @@ pub fn value_and_grad<P: Point>(f: impl Fn(&[Var]) -> Var) -> impl Fn(&[P]) -> (
 /// The returned function panics where `f` does, and if `f` mixes tapes.
 pub fn jacobian<P: Point>(f: impl Fn(&[Var]) -> Vec<Var>) -> impl Fn(&[P]) -> Vec<Vec<P>> {
     move |x| {
-        P::with_inputs(x, |inputs| {
-            let ys = f(inputs);
-            ys.iter().map(|&y| P::gradient(y, inputs)).collect()
-        })
+        let inputs = P::inputs(x, &[], &f);
+        let ys = f(&inputs.vars);
+        ys.iter().map(|&y| P::gradient(y, &inputs)).collect()
     }
 }
 
@@ -163,7 +206,7 @@ pub fn jacobian<P: Point>(f: impl Fn(&[Var]) -> Vec<Var>) -> impl Fn(&[P]) -> Ve
 ///
 /// The returned function panics where `f` does, and if `f` mixes tapes.
 pub fn hessian<P: Point>(f: impl Fn(&[Var]) -> Var) -> impl Fn(&[P]) -> Vec<Vec<P>> {
-    jacobian(move |x: &[Var]| <Var as Point>::gradient(f(x), x))
+    jacobian(move |x: &[Var]| recorded_gradient(f(x), x))
 }
 
 /// The tangent of a function from a slice to a vector, along a direction of the same length as the point.
@@ -183,7 +226,8 @@ pub fn jvp<P: Point>(f: impl Fn(&[Var]) -> Vec<Var>) -> impl Fn(&[P], &[P]) -> V
             v.len(),
             "jvp: the direction must be as long as the point"
         );
-        P::with_inputs(x, |inputs| P::tangents(&f(inputs), inputs, v))
+        let inputs = P::inputs(x, v, &f);
+        P::tangents(&f(&inputs.vars), &inputs, v)
     }
 }
 
@@ -198,5 +242,5 @@ pub fn jvp<P: Point>(f: impl Fn(&[Var]) -> Vec<Var>) -> impl Fn(&[P], &[P]) -> V
 ///
 /// The returned function panics where `f` does, if `f` mixes tapes, or if the lengths differ.
 pub fn hvp<P: Point>(f: impl Fn(&[Var]) -> Var) -> impl Fn(&[P], &[P]) -> Vec<P> {
-    jvp(move |x: &[Var]| <Var as Point>::gradient(f(x), x))
+    jvp(move |x: &[Var]| recorded_gradient(f(x), x))
 }

@@ -28,6 +28,29 @@ use crate::rules::expand::Elementwise;
 /// assert_eq!(g[x], 3.0 + 2.0_f64.cos());
 /// assert_eq!(g[y], 2.0);
 /// ```
+#[cfg_attr(
+    not(feature = "nalgebra"),
+    doc = "
+It stays on the thread of its tape:
+
+```compile_fail,E0277
+let tape = wengert::Tape::new();
+let x = tape.var(3.0);
+std::thread::spawn(move || x.value());
+```"
+)]
+#[cfg_attr(
+    feature = "nalgebra",
+    doc = "
+With the feature `nalgebra` it may travel to other threads, which nalgebra asks for, but may not be
+used there:
+
+```should_panic
+let tape = wengert::Tape::new();
+let x = tape.var(3.0);
+std::thread::spawn(move || x.value()).join().unwrap(); // panics: the tape belongs to another thread
+```"
+)]
 #[derive(Clone, Copy)]
 pub struct Var<T: Real = f64> {
     pub(crate) list: &'static List<T>,
@@ -85,7 +108,7 @@ impl<T: Real> Var<T> {
         self.value
     }
 
-    /// The number without a look at the tape: for comparisons and printing.
+    /// The number without a look at the tape, for handles that are known to be live or constant.
     #[inline(always)]
     pub(crate) fn raw(self) -> T {
         self.value
@@ -150,9 +173,19 @@ impl<T: Real> Var<T> {
     /// If the handle is stale or a constant.
     #[track_caller]
     pub fn named(self, name: impl Into<String>) -> Self {
+        let name = name.into();
         self.check("named");
-        self.list.state_mut().names.insert(self.id, name.into());
+        self.list.state_mut().names.insert(self.id, name);
         self
+    }
+
+    /// Why the handle cannot be used, in a word or two for printing, which should not panic.
+    fn dead(self) -> Option<&'static str> {
+        match self.try_check("Display") {
+            Ok(()) | Err(Error::Constant { .. }) => None,
+            Err(Error::WrongThread { .. }) => Some("of another thread"),
+            Err(_) => Some("stale"),
+        }
     }
 
     #[track_caller]
@@ -180,7 +213,10 @@ impl<T: Real> From<T> for Var<T> {
 
 impl<T: Real> fmt::Display for Var<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.value, f)
+        match self.dead() {
+            Some(why) => write!(f, "Var({why}, node {})", self.id),
+            None => fmt::Display::fmt(&self.value, f),
+        }
     }
 }
 
@@ -188,6 +224,8 @@ impl<T: Real> fmt::Debug for Var<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_constant() {
             write!(f, "Var({}, constant)", self.value)
+        } else if let Some(why) = self.dead() {
+            write!(f, "Var({why}, node {})", self.id)
         } else {
             write!(f, "Var({}, node {})", self.value, self.id)
         }

@@ -138,7 +138,15 @@ impl<T: Real> CustomOp<T> {
     #[track_caller]
     pub fn call_scalars(&self, inputs: &[crate::Var<T>]) -> crate::Var<T> {
         let inputs: Vec<Tensor<T>> = inputs.iter().map(|&input| Tensor::from(input)).collect();
-        self.call(&inputs).item()
+        let attempt = inputs.first().map(|input| {
+            input.check("custom");
+            input.list.attempt()
+        });
+        let result = self.try_call(&inputs).and_then(Tensor::try_item);
+        crate::error::or_panic(match attempt {
+            Some(attempt) => attempt.settle(result),
+            None => result,
+        })
     }
 }
 
@@ -194,6 +202,7 @@ impl<T: Real> Custom<T> {
             });
         }
         for (cotangent, input) in cotangents.iter().zip(inputs) {
+            self.own(*cotangent, output)?;
             let (from, to) = (cotangent.shape(), input.shape());
             let sums = from.len() >= to.len()
                 && to
@@ -215,6 +224,16 @@ impl<T: Real> Custom<T> {
         Ok(cotangents)
     }
 
+    /// Refuses what a rule returned if it is not on the output's tape.
+    fn own(&self, returned: Tensor<T>, output: Tensor<T>) -> Result<(), Error> {
+        returned.try_check("custom")?;
+        if std::ptr::eq(returned.list, output.list) {
+            Ok(())
+        } else {
+            Err(Error::Foreign { op: "custom" })
+        }
+    }
+
     /// The tangent of the output, in recorded operations.
     #[track_caller]
     pub(crate) fn push_forward(
@@ -230,6 +249,7 @@ impl<T: Real> Custom<T> {
             });
         };
         let tangent = jvp(tangents, inputs, output);
+        self.own(tangent, output)?;
         if tangent.shape() != output.shape() {
             return Err(Error::Shape {
                 op: "custom",

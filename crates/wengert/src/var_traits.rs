@@ -1,0 +1,516 @@
+//! Comparisons, and the traits of `num_traits`: code written for `T: Float` differentiates unchanged.
+//!
+//! Comparisons look at values, so a branch on a [`Var`] is Rust's own `if`. What a trait makes
+//! without an input (`T::zero()`, `T::from(2.0)`, `T::PI()`) is a [`Var::constant`]: no node.
+
+use std::cmp::Ordering;
+use std::num::FpCategory;
+
+use num_traits::float::FloatCore;
+use num_traits::{
+    Bounded, Euclid, Float, FloatConst, FromPrimitive, Inv, MulAdd, MulAddAssign, Num, NumCast,
+    One, Pow, Signed, ToPrimitive, Zero,
+};
+
+use crate::real::Real;
+use crate::var::Var;
+
+impl<T: Real> PartialEq for Var<T> {
+    /// Whether the values are equal.
+    ///
+    /// # Panics
+    ///
+    /// If a handle is stale.
+    #[inline]
+    #[track_caller]
+    fn eq(&self, other: &Self) -> bool {
+        self.value() == other.value()
+    }
+}
+
+impl<T: Real> PartialOrd for Var<T> {
+    #[inline]
+    #[track_caller]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.value().partial_cmp(&other.value())
+    }
+}
+
+impl<T: Real> PartialEq<T> for Var<T> {
+    #[inline]
+    #[track_caller]
+    fn eq(&self, other: &T) -> bool {
+        self.value() == *other
+    }
+}
+
+impl<T: Real> PartialOrd<T> for Var<T> {
+    #[inline]
+    #[track_caller]
+    fn partial_cmp(&self, other: &T) -> Option<Ordering> {
+        self.value().partial_cmp(other)
+    }
+}
+
+macro_rules! compared_with {
+    ($($number:ty),*) => {$(
+        impl PartialEq<Var<$number>> for $number {
+            #[inline]
+            #[track_caller]
+            fn eq(&self, other: &Var<$number>) -> bool {
+                *self == other.value()
+            }
+        }
+        impl PartialOrd<Var<$number>> for $number {
+            #[inline]
+            #[track_caller]
+            fn partial_cmp(&self, other: &Var<$number>) -> Option<Ordering> {
+                self.partial_cmp(&other.value())
+            }
+        }
+    )*};
+}
+
+compared_with!(f32, f64);
+
+impl<T: Real> Zero for Var<T> {
+    #[inline]
+    fn zero() -> Self {
+        Var::constant(T::zero())
+    }
+    #[inline]
+    #[track_caller]
+    fn is_zero(&self) -> bool {
+        self.value() == T::zero()
+    }
+}
+
+impl<T: Real> One for Var<T> {
+    #[inline]
+    fn one() -> Self {
+        Var::constant(T::one())
+    }
+}
+
+impl<T: Real> Num for Var<T> {
+    type FromStrRadixErr = T::FromStrRadixErr;
+    fn from_str_radix(text: &str, radix: u32) -> Result<Self, Self::FromStrRadixErr> {
+        T::from_str_radix(text, radix).map(Var::constant)
+    }
+}
+
+impl<T: Real> Bounded for Var<T> {
+    fn min_value() -> Self {
+        Var::constant(<T as Float>::min_value())
+    }
+    fn max_value() -> Self {
+        Var::constant(<T as Float>::max_value())
+    }
+}
+
+impl<T: Real> NumCast for Var<T> {
+    #[inline]
+    fn from<N: ToPrimitive>(number: N) -> Option<Self> {
+        <T as NumCast>::from(number).map(Var::constant)
+    }
+}
+
+/// Conversions of the value, which leave the tape: no derivative passes.
+macro_rules! to_primitive {
+    ($($name:ident -> $number:ty),*) => {
+        impl<T: Real> ToPrimitive for Var<T> {
+            $(
+                #[inline]
+                #[track_caller]
+                fn $name(&self) -> Option<$number> {
+                    self.value().$name()
+                }
+            )*
+        }
+    };
+}
+
+to_primitive!(
+    to_isize -> isize, to_i8 -> i8, to_i16 -> i16, to_i32 -> i32, to_i64 -> i64, to_i128 -> i128,
+    to_usize -> usize, to_u8 -> u8, to_u16 -> u16, to_u32 -> u32, to_u64 -> u64, to_u128 -> u128,
+    to_f32 -> f32, to_f64 -> f64
+);
+
+macro_rules! from_primitive {
+    ($($name:ident($number:ty)),*) => {
+        impl<T: Real> FromPrimitive for Var<T> {
+            $(
+                #[inline]
+                fn $name(number: $number) -> Option<Self> {
+                    T::$name(number).map(Var::constant)
+                }
+            )*
+        }
+    };
+}
+
+from_primitive!(
+    from_isize(isize),
+    from_i8(i8),
+    from_i16(i16),
+    from_i32(i32),
+    from_i64(i64),
+    from_i128(i128),
+    from_usize(usize),
+    from_u8(u8),
+    from_u16(u16),
+    from_u32(u32),
+    from_u64(u64),
+    from_u128(u128),
+    from_f32(f32),
+    from_f64(f64)
+);
+
+impl<T: Real> Signed for Var<T> {
+    #[inline]
+    #[track_caller]
+    fn abs(&self) -> Self {
+        Var::abs(*self)
+    }
+    #[inline]
+    #[track_caller]
+    fn abs_sub(&self, other: &Self) -> Self {
+        Float::abs_sub(*self, *other)
+    }
+    #[inline]
+    #[track_caller]
+    fn signum(&self) -> Self {
+        Float::signum(*self)
+    }
+    #[inline]
+    #[track_caller]
+    fn is_positive(&self) -> bool {
+        self.value().is_sign_positive()
+    }
+    #[inline]
+    #[track_caller]
+    fn is_negative(&self) -> bool {
+        self.value().is_sign_negative()
+    }
+}
+
+macro_rules! float_constants {
+    ($($name:ident),*) => {
+        #[allow(non_snake_case, reason = "the trait's own names")]
+        impl<T: Real> FloatConst for Var<T> {
+            $(
+                #[inline]
+                fn $name() -> Self {
+                    Var::constant(T::$name())
+                }
+            )*
+        }
+    };
+}
+
+float_constants!(
+    E,
+    FRAC_1_PI,
+    FRAC_1_SQRT_2,
+    FRAC_2_PI,
+    FRAC_2_SQRT_PI,
+    FRAC_PI_2,
+    FRAC_PI_3,
+    FRAC_PI_4,
+    FRAC_PI_6,
+    FRAC_PI_8,
+    LN_10,
+    LN_2,
+    LOG10_2,
+    LOG10_E,
+    LOG2_10,
+    LOG2_E,
+    PI,
+    SQRT_2,
+    TAU
+);
+
+macro_rules! limits {
+    ($($name:ident),*) => {$(
+        #[inline]
+        fn $name() -> Self {
+            Var::constant(<T as Float>::$name())
+        }
+    )*};
+}
+
+macro_rules! questions {
+    ($($name:ident -> $answer:ty),*) => {$(
+        #[inline]
+        #[track_caller]
+        fn $name(self) -> $answer {
+            Float::$name(self.value())
+        }
+    )*};
+}
+
+macro_rules! operations {
+    ($($name:ident($($other:ident),*)),*) => {$(
+        #[inline]
+        #[track_caller]
+        fn $name(self $(, $other: Self)*) -> Self {
+            Var::$name(self $(, $other)*)
+        }
+    )*};
+}
+
+/// Every method has the value that it has for numbers, and the derivative of the table's operation.
+impl<T: Real> Float for Var<T> {
+    limits!(
+        nan,
+        infinity,
+        neg_infinity,
+        neg_zero,
+        min_value,
+        min_positive_value,
+        epsilon,
+        max_value
+    );
+    questions!(
+        is_nan -> bool, is_infinite -> bool, is_finite -> bool, is_normal -> bool,
+        is_subnormal -> bool, classify -> FpCategory, is_sign_positive -> bool,
+        is_sign_negative -> bool, integer_decode -> (u64, i16, i8)
+    );
+    operations!(
+        floor(),
+        ceil(),
+        round(),
+        trunc(),
+        fract(),
+        abs(),
+        recip(),
+        sqrt(),
+        cbrt(),
+        exp(),
+        exp2(),
+        exp_m1(),
+        ln(),
+        ln_1p(),
+        log2(),
+        log10(),
+        sin(),
+        cos(),
+        tan(),
+        asin(),
+        acos(),
+        atan(),
+        sinh(),
+        cosh(),
+        tanh(),
+        asinh(),
+        acosh(),
+        atanh(),
+        mul_add(a, b),
+        hypot(other),
+        atan2(other),
+        copysign(sign)
+    );
+
+    #[inline]
+    #[track_caller]
+    fn signum(self) -> Self {
+        if self.value().is_nan() {
+            // The table's sign is 0 at 0, where std's signum is 1.
+            self.sign()
+        } else {
+            Var::constant(T::one()).copysign(self)
+        }
+    }
+    #[inline]
+    #[track_caller]
+    fn powi(self, n: i32) -> Self {
+        Var::powi(self, n.into())
+    }
+    #[inline]
+    #[track_caller]
+    fn powf(self, n: Self) -> Self {
+        if n.is_constant() {
+            // Without the logarithm that the partial by the exponent needs.
+            self.powc(n.raw().as_f64())
+        } else {
+            self.pow(n)
+        }
+    }
+    #[inline]
+    #[track_caller]
+    fn log(self, base: Self) -> Self {
+        self.ln() / base.ln()
+    }
+    #[inline]
+    #[track_caller]
+    fn to_degrees(self) -> Self {
+        self * Float::to_degrees(T::one())
+    }
+    #[inline]
+    #[track_caller]
+    fn to_radians(self) -> Self {
+        self * Float::to_radians(T::one())
+    }
+    /// The larger one, ignoring a NaN; equal ones share the derivative.
+    #[inline]
+    #[track_caller]
+    fn max(self, other: Self) -> Self {
+        match (self.value().is_nan(), other.value().is_nan()) {
+            (true, false) => other,
+            (false, true) => self,
+            _ => self.maximum(other),
+        }
+    }
+    /// The smaller one, ignoring a NaN; equal ones share the derivative.
+    #[inline]
+    #[track_caller]
+    fn min(self, other: Self) -> Self {
+        match (self.value().is_nan(), other.value().is_nan()) {
+            (true, false) => other,
+            (false, true) => self,
+            _ => self.minimum(other),
+        }
+    }
+    /// The bound itself where it cuts off, so that the derivative goes there.
+    #[inline]
+    #[track_caller]
+    fn clamp(self, min: Self, max: Self) -> Self {
+        assert!(
+            min <= max,
+            "clamp: the lower bound {min} must not exceed the upper bound {max}"
+        );
+        if self < min {
+            min
+        } else if self > max {
+            max
+        } else {
+            self
+        }
+    }
+    /// The positive part of the difference.
+    #[inline]
+    #[track_caller]
+    fn abs_sub(self, other: Self) -> Self {
+        if self == other {
+            // The difference of equal infinities would be NaN.
+            return Var::constant(T::zero());
+        }
+        (self - other).relu()
+    }
+    #[inline]
+    #[track_caller]
+    fn sin_cos(self) -> (Self, Self) {
+        (self.sin(), self.cos())
+    }
+}
+
+macro_rules! as_float {
+    ($($name:ident($($other:ident: $number:ty),*)),*) => {$(
+        #[inline]
+        #[track_caller]
+        fn $name(self $(, $other: $number)*) -> Self {
+            Float::$name(self $(, $other)*)
+        }
+    )*};
+}
+
+impl<T: Real> FloatCore for Var<T> {
+    limits!(
+        nan,
+        infinity,
+        neg_infinity,
+        neg_zero,
+        min_value,
+        min_positive_value,
+        epsilon,
+        max_value
+    );
+    questions!(
+        is_nan -> bool, is_infinite -> bool, is_finite -> bool, is_normal -> bool,
+        is_subnormal -> bool, classify -> FpCategory, is_sign_positive -> bool,
+        is_sign_negative -> bool, integer_decode -> (u64, i16, i8)
+    );
+    as_float!(
+        floor(), ceil(), round(), trunc(), fract(), abs(), signum(), recip(), to_degrees(),
+        to_radians(), powi(n: i32), min(other: Self), max(other: Self),
+        clamp(min: Self, max: Self)
+    );
+}
+
+impl<T: Real> Inv for Var<T> {
+    type Output = Self;
+    #[inline]
+    #[track_caller]
+    fn inv(self) -> Self {
+        self.recip()
+    }
+}
+
+impl<T: Real> Pow<Var<T>> for Var<T> {
+    type Output = Self;
+    #[inline]
+    #[track_caller]
+    fn pow(self, exponent: Self) -> Self {
+        Float::powf(self, exponent)
+    }
+}
+
+impl<T: Real> Pow<T> for Var<T> {
+    type Output = Self;
+    #[inline]
+    #[track_caller]
+    fn pow(self, exponent: T) -> Self {
+        self.powc(exponent.as_f64())
+    }
+}
+
+impl<T: Real> Pow<i32> for Var<T> {
+    type Output = Self;
+    #[inline]
+    #[track_caller]
+    fn pow(self, exponent: i32) -> Self {
+        Float::powi(self, exponent)
+    }
+}
+
+impl<T: Real> MulAdd for Var<T> {
+    type Output = Self;
+    #[inline]
+    #[track_caller]
+    fn mul_add(self, a: Self, b: Self) -> Self {
+        Var::mul_add(self, a, b)
+    }
+}
+
+impl<T: Real> MulAddAssign for Var<T> {
+    #[inline]
+    #[track_caller]
+    fn mul_add_assign(&mut self, a: Self, b: Self) {
+        *self = Var::mul_add(*self, a, b);
+    }
+}
+
+impl<T: Real> Euclid for Var<T> {
+    #[track_caller]
+    fn div_euclid(&self, v: &Self) -> Self {
+        let quotient = (*self / *v).trunc();
+        if *self % *v < T::zero() {
+            if *v > T::zero() {
+                quotient - T::one()
+            } else {
+                quotient + T::one()
+            }
+        } else {
+            quotient
+        }
+    }
+    #[track_caller]
+    fn rem_euclid(&self, v: &Self) -> Self {
+        let remainder = *self % *v;
+        if remainder < T::zero() {
+            remainder + v.abs()
+        } else {
+            remainder
+        }
+    }
+}
