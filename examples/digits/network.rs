@@ -1,0 +1,165 @@
+//! The network, its loss, and its gradients.
+
+use ndarray::{Array1, Array2, ArrayD, ArrayView1};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use wengert::{Tape, Tensor, Var};
+use wengert_check::{Check, Report};
+use wengert_examples::{Batch, Confusion, Images, Params};
+
+use super::options::Activation;
+
+/// A network of layers `activation(x w + b)`; the last one has no activation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    /// A weight `[inputs, outputs]` and a bias `[outputs]` for each layer, from the first to the last.
+    pub params: Params,
+    /// What stands between the layers.
+    pub activation: Activation,
+}
+
+/// What some images say about a network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pass {
+    /// Sum of the images' losses.
+    pub loss: f64,
+    /// How many of the images were recognised.
+    pub correct: usize,
+    /// The gradient of `loss` by each parameter.
+    pub gradients: Vec<ArrayD<f64>>,
+}
+
+impl Network {
+    /// A network with layers of these widths and random weights.
+    pub fn new(layers: &[usize], activation: Activation, rng: &mut ChaCha8Rng) -> Network {
+        let mut params = Params::new();
+        for (k, width) in layers.windows(2).enumerate() {
+            let scale = (activation.gain() / width[0] as f64).sqrt();
+            let weight = Array2::from_shape_simple_fn((width[0], width[1]), || {
+                let normal: f64 = StandardNormal.sample(rng);
+                scale * normal
+            });
+            params.push(format!("layer{k}.weight"), weight.into_dyn());
+            params.push(format!("layer{k}.bias"), Array1::zeros(width[1]).into_dyn());
+        }
+        Network { params, activation }
+    }
+
+    /// Records the network: from images, one a row, to the score of each class, one row for each image.
+    pub fn scores(&self, params: &[Tensor], images: Tensor) -> Tensor {
+        let mut x = images;
+        for (k, layer) in params.chunks(2).enumerate() {
+            if k > 0 {
+                x = self.activation.apply(x);
+            }
+            x = x.matmul(layer[0]) + layer[1];
+        }
+        x
+    }
+
+    /// Records the network on the tape and asks the loss for its gradients.
+    pub fn pass(&self, tape: &mut Tape, batch: &Batch) -> Pass {
+        tape.clear();
+        let params: Vec<Tensor> = self
+            .params
+            .arrays()
+            .iter()
+            .map(|p| tape.tensor(p))
+            .collect();
+        let scores = self.scores(&params, tape.constant(&batch.pixels));
+        let loss = summed_loss(tape, scores, batch);
+        let gradients = loss.backward();
+        Pass {
+            loss: loss.value(),
+            correct: guesses(scores)
+                .iter()
+                .zip(&batch.labels)
+                .filter(|(guess, label)| guess == label)
+                .count(),
+            gradients: params.iter().map(|&p| gradients[p].clone()).collect(),
+        }
+    }
+
+    /// The mean loss over images that are not trained on, and which of them are taken for which.
+    pub fn test(&self, images: &Images) -> (f64, Confusion) {
+        let mut tape = Tape::new();
+        let mut loss = 0.0;
+        let mut confusion = Confusion::new(self.classes());
+        let order: Vec<usize> = (0..images.len()).collect();
+        for some in order.chunks(256) {
+            let batch = images.batch(some);
+            tape.clear();
+            let params: Vec<Tensor> = self
+                .params
+                .arrays()
+                .iter()
+                .map(|p| tape.constant(p))
+                .collect();
+            let scores = self.scores(&params, tape.constant(&batch.pixels));
+            loss += summed_loss(&tape, scores, &batch).value();
+            for (&label, guess) in batch.labels.iter().zip(guesses(scores)) {
+                confusion.count(label, guess);
+            }
+        }
+        (loss / images.len() as f64, confusion)
+    }
+
+    /// Compares the gradient of some images' loss with differences of that loss, for random parameters and random directions.
+    pub fn check_gradient(&self, batch: &Batch) -> Report {
+        let pass_at = |point: &[f64]| {
+            let mut network = self.clone();
+            network.params.set_flat(point);
+            network.pass(&mut Tape::new(), batch)
+        };
+        let flat_gradient =
+            |point: &[f64]| pass_at(point).gradients.iter().flatten().copied().collect();
+        let named: Vec<(&str, &[usize])> = self
+            .params
+            .names()
+            .iter()
+            .map(String::as_str)
+            .zip(self.params.arrays().iter().map(|p| p.shape()))
+            .collect();
+        Check::new().named("the loss").inputs(&named).gradient(
+            |point| pass_at(point).loss,
+            flat_gradient,
+            &self.params.flat(),
+        )
+    }
+
+    fn classes(&self) -> usize {
+        self.params.arrays().last().map_or(0, |bias| bias.len())
+    }
+}
+
+/// Cross-entropy, summed over the images: the negative logarithm of the probability that the scores give to the right class.
+fn summed_loss(tape: &Tape, scores: Tensor, batch: &Batch) -> Var {
+    let values = scores.value();
+    let rows = values.outer_iter();
+    // Only differences of scores count; without the highest, no exponential overflows.
+    let highest: Vec<f64> = rows
+        .map(|row| row.fold(f64::MIN, |a, &b| a.max(b)))
+        .collect();
+    let scores = scores - tape.tensor_from(&[batch.len(), 1], highest).detach();
+    let mut right = ArrayD::zeros(values.shape());
+    for (i, &label) in batch.labels.iter().enumerate() {
+        right[[i, label]] = 1.0;
+    }
+    let logarithm = scores.exp().sum_axes(&[1], true).ln();
+    ((logarithm - scores) * tape.constant(&right)).sum()
+}
+
+/// The class with the highest score, for each image.
+fn guesses(scores: Tensor) -> Vec<usize> {
+    let highest = |row: ArrayView1<'_, f64>| {
+        let order = |a: &(usize, &f64), b: &(usize, &f64)| a.1.total_cmp(b.1);
+        row.iter()
+            .enumerate()
+            .max_by(order)
+            .map_or(0, |(class, _)| class)
+    };
+    let scores = scores.value();
+    (0..scores.shape()[0])
+        .map(|i| highest(scores.slice(ndarray::s![i, ..])))
+        .collect()
+}
