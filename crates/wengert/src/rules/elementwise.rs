@@ -125,8 +125,18 @@ elementwise! {
     /// absorb_mul(g + dg, d + dd) ~= absorb_mul(g, d) + d dg + g dd
     absorb_mul(g in 0.5..2.0, d in -3.0..3.0) z {
         value: if g == 0.0 { g.lit(0.0) } else { g * d },
-        partials: [d, g],
+        // Where the product is absorbed, no derivative of it may bring the infinity back.
+        partials: [g.absorb_live(d).select(d, 0.0), g],
         kinks: ["at g = 0 with d infinite or NaN" => "the value is 0: no adjoint flows through a branch that nothing depends on; JAX and PyTorch give NaN"],
+    }
+
+    /// 0 where g = 0 and d is infinite or NaN, else 1.
+    ///
+    /// absorb_live(g + dg, d + dd) ~= absorb_live(g, d)
+    absorb_live(g in 0.5..2.0, d in -3.0..3.0) z {
+        value: g.lit(if g == 0.0 && !d.is_finite() { 0.0 } else { 1.0 }),
+        partials: [g.lit(0.0), d.lit(0.0)],
+        kinks: [],
     }
 
     // Powers and roots.
