@@ -36,6 +36,12 @@ impl Estimate {
 }
 
 /// A side of a point, along a direction.
+///
+/// ```
+/// use wengert_check::difference::{Side, Slope, slope};
+/// let found = slope(|x| (1.0 - x[0]).sqrt().powi(2), &[1.0], &[1.0]);
+/// assert!(matches!(found, Slope::Edge { side: Side::Left, .. }));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// Against the direction.
@@ -45,6 +51,17 @@ pub enum Side {
 }
 
 /// What differences can say about the slope at a point, along a direction.
+///
+/// ```
+/// use wengert_check::difference::{Slope, slope};
+/// let at = |f: fn(f64) -> f64, x: f64| slope(|x| f(x[0]), &[x], &[1.0]);
+/// assert!(matches!(at(f64::sin, 0.3), Slope::Smooth(found) if found.covers(0.3f64.cos())));
+/// assert!(matches!(at(f64::floor, 0.5), Slope::Flat { .. }));
+/// assert!(matches!(at(f64::abs, 0.0), Slope::Kink { .. }));
+/// assert_eq!(at(f64::floor, 2.0), Slope::Unsettled);
+/// assert_eq!(at(f64::sqrt, 0.0), Slope::Steep);
+/// assert_eq!(at(f64::sqrt, -1.0), Slope::Undefined);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Slope {
     /// The slope is the same from both sides.

@@ -81,7 +81,9 @@ tuple! { A 0, B 1 }
 tuple! { A 0, B 1, C 2 }
 tuple! { A 0, B 1, C 2, D 3 }
 
-/// The smallest input that was found to fail.
+/// The smallest input that was found to fail; its `Display` is the report and the test.
+///
+/// See [`find_failure`](fn@crate::find_failure) for an example.
 #[derive(Debug, Clone)]
 pub struct Failure<T> {
     /// The input.

@@ -16,13 +16,24 @@
 //! println!("{report}");
 //! ```
 //!
+//! # What it checks
+//! | what | how |
+//! |---|---|
+//! | any gradient | [`check`], [`Check::gradient`]; in f32 [`Check::gradient_single`] |
+//! | any function with many outputs, and higher orders | [`Check::vector`], [`Check::hessian`], [`Check::hvp`], [`Check::third`] |
+//! | a function of wengert's handles | [`check_scalar`], [`check_tensor`], [`Check::on_tape`], [`Check::function`] |
+//! | a custom operation | [`Check::custom`] |
+//! | a rule of wengert's own | [`check_rule`] for the table, [`Check::sample`] for tensors |
+//! | a recorded tape, for its first wrong node | [`check_tape`] |
+//! | many inputs, for the smallest that fails | [`find_failure!`](macro@find_failure) with [`strategies`] |
+//!
 //! # How it decides
 //! Three oracles that do not share an error:
 //! * [finite differences](difference) with an adaptive step, extrapolated to step zero, with a bound on their error that is measured:
 //!   truncation from the tableau, rounding from the function's own jitter;
 //! * the adjoint identity <u, J v> = <J^T u, v> for random u and v ([`Check::vector`]), and the symmetry of higher derivatives, which have no
 //!   step and hold to rounding;
-//! * forward duals, where the function is recorded by wengert.
+//! * forward duals, which share neither the tape nor the sweeps, for a function that is written generically ([`Function`]).
 //!
 //! A claim fails only when no slope within the measured bound excuses it, and what is said to be wrong is measured again with other steps.
 //! It passes only when the bound is itself within the tolerance. What lies between is [`Verdict::Inconclusive`], with the [`Reason`].
@@ -31,6 +42,7 @@
 //! Cotangents and directions are random, seeded and reproducible; never ones alone, for which the errors of a softmax cancel.
 
 pub mod difference;
+mod display;
 mod failure;
 mod gradient;
 mod noise;

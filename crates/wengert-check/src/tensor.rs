@@ -76,7 +76,7 @@ fn numbers<T: Real>(tensors: &[Tensor<T>]) -> Vec<f64> {
 
 /// A function of tensors, or the gradient of one weighted sum of its outputs, or the gradient of one of that gradient's.
 struct Raised<'a, T: Real> {
-    f: &'a dyn Fn(&[Tensor<T>]) -> Tensor<T>,
+    f: &'a dyn Fn(&Tape<T>, &[Tensor<T>]) -> Tensor<T>,
     layout: &'a Layout,
     /// The cotangents of each step of differentiation, in a row.
     cotangents: Vec<Vec<f64>>,
@@ -84,7 +84,7 @@ struct Raised<'a, T: Real> {
 
 impl<T: Real> Raised<'_, T> {
     fn outputs(&self, tape: &Tape<T>, x: &[Tensor<T>]) -> Vec<Tensor<T>> {
-        let mut outputs = vec![(self.f)(x)];
+        let mut outputs = vec![(self.f)(tape, x)];
         for cotangent in &self.cotangents {
             outputs = weighted(tape, &outputs, cotangent).grad_tensors(x);
         }
@@ -179,6 +179,27 @@ impl Check {
     /// Check::new().order(3).tensor(|v| v[0].exp().sum_axes(&[1], false), &[x]).assert_pass();
     /// ```
     pub fn tensor(&self, f: impl Fn(&[Tensor]) -> Tensor, inputs: &[ArrayD<f64>]) -> Report {
+        self.on_tape(|_, inputs| f(inputs), inputs)
+    }
+
+    /// Checks wengert's derivatives of a function of tensors that also needs the tape, to record data that is not differentiated.
+    ///
+    /// Otherwise the same as [`Check::tensor`]. A scalar loss is returned as a tensor of rank 0.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use wengert::Tensor;
+    /// use wengert_check::Check;
+    /// let images = array![[0.1, 0.9], [0.8, 0.2]];
+    /// let loss = |tape: &wengert::Tape, v: &[Tensor]| Tensor::from((tape.constant(&images).matmul(v[0]) + v[1]).tanh().sum());
+    /// let inputs = [array![[0.3, -0.1], [0.2, 0.5]].into_dyn(), array![0.1, 0.0].into_dyn()];
+    /// Check::new().inputs(&[("weights", &[2, 2]), ("biases", &[2])]).on_tape(loss, &inputs).assert_pass();
+    /// ```
+    pub fn on_tape(
+        &self,
+        f: impl Fn(&Tape, &[Tensor]) -> Tensor,
+        inputs: &[ArrayD<f64>],
+    ) -> Report {
         let layout = Layout::of(inputs);
         let x = Layout::flat(inputs);
         let named;
@@ -311,6 +332,8 @@ impl Check {
     ) -> Report {
         let layout = Layout::of(inputs);
         let x: Vec<f64> = Layout::flat(inputs).into_iter().map(f64::from).collect();
+        let wide = |_: &Tape, x: &[Tensor]| wide(x);
+        let single = |_: &Tape<f32>, x: &[Tensor<f32>]| single(x);
         let wide = Raised {
             f: &wide,
             layout: &layout,

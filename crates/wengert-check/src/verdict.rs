@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::difference::{Estimate, Side, Slope};
-use crate::report::short;
+use crate::display::short;
 
 /// What a check concludes.
 ///
@@ -87,6 +87,12 @@ impl fmt::Display for Reason {
 }
 
 /// What a reader should know about a comparison beside its verdict.
+///
+/// ```
+/// use wengert_check::{Remark, check};
+/// let report = check(|x| x[0].abs(), |_| vec![0.3], &[0.0]);
+/// assert!(matches!(report.worst().unwrap().remark, Some(Remark::Subgradient { .. })));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Remark {
