@@ -92,7 +92,7 @@ pub(crate) const fn count(names: &[&str]) -> usize {
 }
 
 /// The tangent of an output: the sum of partials times tangents of inputs.
-#[inline(always)]
+#[inline]
 pub(crate) fn push_forward<R: Num, const A: usize>(inputs: [Dual<R>; A], partials: [R; A]) -> R {
     let mut terms = inputs
         .iter()
@@ -197,7 +197,7 @@ macro_rules! elementwise {
                 { $crate::rules::expand::count(&[$($(stringify!($p)),+)?]) },
             > for table::$name {
                 const OP: Op = Op::$name;
-                #[inline(always)]
+                #[inline]
                 #[allow(unused_variables, reason = "a rule may not need all that it is given")]
                 fn value<T: $crate::real::Real>(
                     [$x0 $(, $x)*]: [$crate::num::N<T>; { $crate::rules::expand::count(&[stringify!($x0) $(, stringify!($x))*]) }],
@@ -205,7 +205,7 @@ macro_rules! elementwise {
                 ) -> $crate::num::N<T> {
                     $value
                 }
-                #[inline(always)]
+                #[inline]
                 #[allow(unused_variables, reason = "a rule may not need all that it is given")]
                 fn partials<R: Num>(
                     [$x0 $(, $x)*]: [R; { $crate::rules::expand::count(&[stringify!($x0) $(, stringify!($x))*]) }],
@@ -221,12 +221,12 @@ macro_rules! elementwise {
         )*
 
         impl<T: $crate::real::Real> Num for $crate::num::N<T> {
-            #[inline(always)]
+            #[inline]
             fn lit(self, c: f64) -> Self {
                 $crate::num::N(T::of(c))
             }
             $(
-                #[inline(always)]
+                #[inline]
                 fn $name(self $(, $x: impl Into<$crate::num::Arg<Self>>)* $($(, $p: f64)+)?) -> Self {
                     <table::$name as $crate::rules::expand::Elementwise<_, _>>::value(
                         [self $(, $x.into().or_lit(self))*], [$($($p),+)?])
@@ -235,12 +235,12 @@ macro_rules! elementwise {
         }
 
         impl<R: Num> Num for $crate::num::Dual<R> where f64: $crate::num::LeftOps<R> {
-            #[inline(always)]
+            #[inline]
             fn lit(self, c: f64) -> Self {
                 Self { value: self.value.lit(c), tangent: self.value.lit(0.0) }
             }
             $(
-                #[inline(always)]
+                #[inline]
                 fn $name(self $(, $x: impl Into<$crate::num::Arg<Self>>)* $($(, $p: f64)+)?) -> Self {
                     let inputs = [self $(, $x.into().or_lit(self))*];
                     let [$x0 $(, $x)*] = inputs.map(|input| input.value);
@@ -258,7 +258,7 @@ macro_rules! elementwise {
                 $crate::num::Rec($crate::var::Var::constant(T::of(c)))
             }
             $(
-                #[inline(always)]
+                #[inline]
                 #[track_caller]
                 fn $name(self $(, $x: impl Into<$crate::num::Arg<Self>>)* $($(, $p: f64)+)?) -> Self {
                     $crate::num::Rec($crate::var::record::<T, table::$name, _, _>(

@@ -109,19 +109,17 @@ impl<T: Real> Visitor for Value<'_, T> {
                 let extent = if strides[k] == 0 { 1 } else { len };
                 &self.inputs[k].data[offsets[k]..offsets[k] + extent]
             });
-            if A == 1 || strides == [1; A] {
+            if const { A == 1 } || strides == [1; A] {
                 for (i, z) in to.iter_mut().enumerate() {
                     *z = E::value(std::array::from_fn(|k| N(from[k][i])), p).0;
                 }
-            } else if A == 2 && strides[0] == 1 {
-                let y = N(from[1][0]);
-                for (z, &x) in to.iter_mut().zip(from[0]) {
-                    *z = E::value(std::array::from_fn(|k| if k == 0 { N(x) } else { y }), p).0;
-                }
-            } else if A == 2 && strides[1] == 1 {
-                let x = N(from[0][0]);
-                for (z, &y) in to.iter_mut().zip(from[1]) {
-                    *z = E::value(std::array::from_fn(|k| if k == 0 { x } else { N(y) }), p).0;
+            } else if const { A == 2 } {
+                let (x, y) = (from[0], from[A - 1]);
+                let at = |x: T, y: T| E::value(std::array::from_fn(|k| N([x, y][k])), p).0;
+                if strides[0] == 1 {
+                    to.iter_mut().zip(x).for_each(|(z, &x)| *z = at(x, y[0]));
+                } else {
+                    to.iter_mut().zip(y).for_each(|(z, &y)| *z = at(x[0], y));
                 }
             } else {
                 for (i, z) in to.iter_mut().enumerate() {
@@ -144,19 +142,21 @@ struct Chain<'a, T> {
 impl<T: Real> Visitor for Chain<'_, T> {
     type Output = ();
     fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
-        match self.k {
-            0 => self.run::<E, A, P, 0>(),
-            1 => self.run::<E, A, P, 1>(),
-            _ => self.run::<E, A, P, 2>(),
+        // The constant conditions keep loops that cannot run from being compiled.
+        if const { A == 1 } || self.k == 0 {
+            self.run::<E, A, P, 0>();
+        } else if const { A == 2 } || self.k == 1 {
+            if const { A >= 2 } {
+                self.run::<E, A, P, 1>();
+            }
+        } else if const { A >= 3 } {
+            self.run::<E, A, P, 2>();
         }
     }
 }
 
 impl<T: Real> Chain<'_, T> {
     fn run<E: Elementwise<A, P>, const A: usize, const P: usize, const K: usize>(self) {
-        if K >= A {
-            unreachable!("{} has {A} inputs", E::OP.name());
-        }
         let p: [f64; P] = std::array::from_fn(|i| self.map.params[i]);
         let operands = [
             self.g,
@@ -178,16 +178,16 @@ impl<T: Real> Chain<'_, T> {
                     &operands[k].data[offset..offset + extent]
                 });
                 let [g, z, x @ ..] = from;
-                if A == 1 || strides[..used].iter().all(|&stride| stride == 1) {
+                if const { A == 1 } || strides[..used].iter().all(|&stride| stride == 1) {
                     for i in 0..len {
                         let partials = E::partials(std::array::from_fn(|k| N(x[k][i])), p, N(z[i]));
-                        to[i] = absorb(g[i], partials[K % A].0);
+                        to[i] = absorb(g[i], partials[K].0);
                     }
                 } else {
                     for i in 0..len {
                         let inputs = std::array::from_fn(|k| N(x[k][i * strides[k + 2]]));
                         let partials = E::partials(inputs, p, N(z[i * strides[1]]));
-                        to[i] = absorb(g[i * strides[0]], partials[K % A].0);
+                        to[i] = absorb(g[i * strides[0]], partials[K].0);
                     }
                 }
             },
