@@ -126,6 +126,27 @@ impl<T: Real> Tape<T> {
             .collect()
     }
 
+    /// The handle of a node, by its place on the list; a scalar's as a tensor of rank 0.
+    ///
+    /// ```
+    /// let tape = wengert::Tape::new();
+    /// let x = tape.var(2.0);
+    /// assert_eq!(tape.handle(x.index()).item().value(), 2.0);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If there is no such node.
+    #[track_caller]
+    pub fn handle(&self, index: usize) -> Tensor<T> {
+        assert!(
+            index < self.len(),
+            "handle: node {index} is not on the list, which has {} nodes",
+            self.len()
+        );
+        Tensor::new(self.list(), self.list().generation(), index as u32)
+    }
+
     fn node_info(&self, id: u32) -> NodeInfo<T> {
         let list = self.list();
         let node = list.node(id);

@@ -125,12 +125,15 @@ pub(crate) fn forward<T: Real, A: Algebra<T>>(
     Ok(())
 }
 
+/// Who gets what.
+type Contributions<V> = SmallVec<[(u32, V); 2]>;
+
 /// What a tensor node contributes to the adjoints of those operands that somebody wants.
 fn pull_back<T: Real, A: Algebra<T>>(
     algebra: &mut A,
     node: &TensorNode<T>,
     g: A::Value,
-) -> Result<SmallVec<[(u32, A::Value); 2]>, Error> {
+) -> Result<Contributions<A::Value>, Error> {
     if let TensorOp::Custom(custom) = &node.op {
         let contributions = algebra.pull_back_custom(custom, node, g)?;
         return Ok(node

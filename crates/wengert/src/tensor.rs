@@ -405,10 +405,10 @@ impl<T: Real> List<T> {
         let views: SmallVec<[View<'_, T>; 3]> = operands
             .iter()
             .zip(shapes)
-            // SAFETY: the kernels are this crate's own and drop no nodes; `to` is fresh room.
-            .map(|(&id, shape)| View {
-                data: unsafe { self.span_of(id).as_slice() },
-                shape,
+            .map(|(&id, shape)| {
+                // SAFETY: the kernels are this crate's own and drop no nodes; `to` is fresh room.
+                let data = unsafe { self.span_of(id).as_slice() };
+                View { data, shape }
             })
             .collect();
         op.evaluate(&views, shape, to);
