@@ -3,11 +3,14 @@
 //! A rule is written once, in terms of [`Array`]: on plain arrays it gives numbers, on recorded
 //! tensors it gives nodes that can be differentiated again.
 
+mod extreme;
+mod index;
 mod join;
 mod layout;
 pub(crate) mod map;
 mod matmul;
 mod reduce;
+mod softmax;
 
 use std::fmt;
 
@@ -19,11 +22,14 @@ use crate::rules::Op;
 use crate::rules::custom::Custom;
 use crate::tensor::{Shape, Tensor};
 
+pub(crate) use extreme::{Extreme, Norm};
+pub(crate) use index::{CumSum, Gather, IndexAdd, IndexSelect, ScatterAdd};
 pub(crate) use join::{Concat, Stack};
-pub(crate) use layout::{BroadcastTo, Permute, Place, Reshape, Slice, SliceAxis};
+pub(crate) use layout::{BroadcastTo, Permute, Place, Reshape, Slice, SliceAxis, check_axes};
 pub(crate) use map::Map;
 pub(crate) use matmul::Matmul;
-pub(crate) use reduce::Sum;
+pub(crate) use reduce::{Sum, reduced};
+pub(crate) use softmax::{LogSoftmax, LogSumExp, Softmax};
 
 /// Axes of a tensor.
 pub(crate) type Axes = SmallVec<[usize; 4]>;
@@ -234,6 +240,16 @@ structural!(
     Concat,
     Stack,
     Matmul,
+    IndexSelect,
+    IndexAdd,
+    Gather,
+    ScatterAdd,
+    CumSum,
+    Extreme,
+    Norm,
+    Softmax,
+    LogSoftmax,
+    LogSumExp,
 );
 
 impl<T: Real> fmt::Display for TensorOp<T> {
