@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::arena::Span;
 use crate::list::List;
 use crate::real::Real;
-use crate::rules::structural::{Array, Map, TensorOp, View, volume};
+use crate::rules::structural::{Array, Map, TensorOp, View, Way, volume};
 use crate::tensor::Shape;
 
 /// An array of numbers: a primal on the tape, or a buffer of the tape's pool.
@@ -126,10 +126,10 @@ impl<T: Real> Array<T> for Numeric<T> {
     fn full(&self, shape: &[usize], c: f64) -> Self {
         Self::filled(self.list, shape, |to| to.fill(T::of(c)))
     }
-    fn chain(map: &Map, k: usize, g: &Self, inputs: &[Self], output: &Self) -> Self {
+    fn chain(map: &Map, k: usize, g: &Self, inputs: &[Self], output: &Self, way: Way) -> Self {
         let views: SmallVec<[View<'_, T>; 3]> = inputs.iter().map(Numeric::view).collect();
         Self::filled(output.list, &output.shape, |to| {
-            map.evaluate_chain(k, g.view(), &views, output.view(), to);
+            map.evaluate_chain(k, g.view(), &views, output.view(), way, to);
         })
     }
 }

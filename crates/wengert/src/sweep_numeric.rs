@@ -190,7 +190,7 @@ impl<T: Real> Algebra<T> for Numbers<T> {
             let mut tangent = T::zero();
             for slot in [0, 1] {
                 let operand = node.operand(slot);
-                if operand != id {
+                if operand != id && node.partials[slot] != T::zero() {
                     tangent += absorb(self.scalars[operand as usize], node.partials[slot]);
                 }
             }

@@ -197,6 +197,10 @@ impl<T: Real> Algebra<T> for Recorded<T> {
                 self.partials(id, |operand| self.values[operand as usize].is_some())
             {
                 let tangent = self.scalar(operand).expect("kept because it is there");
+                // A zero partial leads to a branch that was not chosen.
+                if !tangent.raw().is_finite() && partial.raw() == T::zero() {
+                    continue;
+                }
                 if let Some(contribution) = times(tangent, partial) {
                     self.accumulate(id, Value::Scalar(contribution));
                 }

@@ -12,7 +12,7 @@ use crate::list::List;
 use crate::num::{Arg, Num, Rec};
 use crate::real::Real;
 use crate::rules::Op;
-use crate::rules::structural::{Array, Map, TensorOp, View};
+use crate::rules::structural::{Array, Map, TensorOp, View, Way};
 use crate::var::Var;
 
 /// The lengths of a tensor's axes; empty for rank 0.
@@ -479,13 +479,14 @@ impl<T: Real> Array<T> for Tensor<T> {
         or_panic(self.list.try_leaf(shape, false, |to| to.fill(T::of(c))))
     }
     #[track_caller]
-    fn chain(map: &Map, k: usize, g: &Self, inputs: &[Self], output: &Self) -> Self {
+    fn chain(map: &Map, k: usize, g: &Self, inputs: &[Self], output: &Self, way: Way) -> Self {
         map.op.visit(RecordedChain {
             map,
             k: map.input_of(k),
             g: *g,
             inputs,
             output: *output,
+            way,
         })
     }
 }
@@ -497,6 +498,7 @@ struct RecordedChain<'a, R> {
     g: R,
     inputs: &'a [R],
     output: R,
+    way: Way,
 }
 
 impl<T: Real> crate::rules::expand::Visitor for RecordedChain<'_, Tensor<T>> {
@@ -512,6 +514,15 @@ impl<T: Real> crate::rules::expand::Visitor for RecordedChain<'_, Tensor<T>> {
         });
         let p = std::array::from_fn(|i| self.map.params[i]);
         let partials = E::partials(inputs, p, Rec(self.output));
-        Rec(self.g).absorb_mul(partials[self.k]).0
+        let (g, partial) = (Rec(self.g), partials[self.k]);
+        let finite = || {
+            self.g
+                .list
+                .with_view(self.g.id, |view| view.data.iter().all(|x| x.is_finite()))
+        };
+        if self.way == Way::Reverse || finite() {
+            return g.absorb_mul(partial).0;
+        }
+        partial.ne(0.0).select(g.absorb_mul(partial), 0.0).0
     }
 }

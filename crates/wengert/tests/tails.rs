@@ -396,6 +396,13 @@ fn a_dead_branch_is_dead() {
     let second = first.sum().backward();
     assert_eq!(second[x], array![0.0, -0.03125, 0.0].into_dyn());
 
+    // Forwards too, in numbers and recorded.
+    let ones = array![1.0, 1.0, 1.0].into_dyn();
+    let t = tape.jvp_tensors(&[(x, ones.clone())]);
+    assert_eq!(t[y], array![0.0, 0.25, 0.0].into_dyn());
+    let t = y.jvp(&[(x, tape.constant(ones))]);
+    assert_eq!(t.value(), array![0.0, 0.25, 0.0].into_dyn());
+
     let y = x.gt(0.0).select(x.ln(), x * x);
     assert_eq!(y.sum().backward()[x], array![0.0, 0.25, -2.0].into_dyn());
 }

@@ -6,7 +6,7 @@ use crate::num::N;
 use crate::real::Real;
 use crate::rules::Op;
 use crate::rules::expand::{Elementwise, Visitor};
-use crate::rules::structural::View;
+use crate::rules::structural::{View, Way};
 use crate::tensor::Shape;
 
 /// An elementwise operation of the table, with those of its inputs that are constants.
@@ -57,6 +57,7 @@ impl Map {
         g: View<'_, T>,
         inputs: &[View<'_, T>],
         output: View<'_, T>,
+        way: Way,
         to: &mut [T],
     ) {
         let constants = self.constants.map(|c| [T::of(c.unwrap_or(0.0))]);
@@ -67,6 +68,7 @@ impl Map {
             g,
             inputs: all,
             output,
+            way,
             to,
         });
     }
@@ -136,6 +138,7 @@ struct Chain<'a, T> {
     g: View<'a, T>,
     inputs: [View<'a, T>; 3],
     output: View<'a, T>,
+    way: Way,
     to: &'a mut [T],
 }
 
@@ -166,6 +169,11 @@ impl<T: Real> Chain<'_, T> {
             self.inputs[2],
         ];
         let used = A + 2;
+        let dead_partials = self.way == Way::Forward;
+        let product = |g: T, partial: T| match dead_partials && partial == T::zero() {
+            true => T::zero(),
+            false => absorb(g, partial),
+        };
         let shapes = std::array::from_fn(|k| if k < used { operands[k].shape } else { &[] });
         for_each_run(
             self.output.shape,
@@ -181,13 +189,13 @@ impl<T: Real> Chain<'_, T> {
                 if const { A == 1 } || strides[..used].iter().all(|&stride| stride == 1) {
                     for i in 0..len {
                         let partials = E::partials(std::array::from_fn(|k| N(x[k][i])), p, N(z[i]));
-                        to[i] = absorb(g[i], partials[K].0);
+                        to[i] = product(g[i], partials[K].0);
                     }
                 } else {
                     for i in 0..len {
                         let inputs = std::array::from_fn(|k| N(x[k][i * strides[k + 2]]));
                         let partials = E::partials(inputs, p, N(z[i * strides[1]]));
-                        to[i] = absorb(g[i * strides[0]], partials[K].0);
+                        to[i] = product(g[i * strides[0]], partials[K].0);
                     }
                 }
             },

@@ -41,6 +41,16 @@ pub(crate) struct View<'a, T> {
     pub(crate) shape: &'a [usize],
 }
 
+/// Which way a derivative goes through a rule.
+///
+/// Either way, what comes from where nothing depends is nothing: a zero adjoint in reverse, and
+/// forwards a zero tangent or a zero partial, beyond which lies a branch that was not chosen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Reverse,
+    Forward,
+}
+
 /// What a rule is written in: a plain array, or a recorded tensor.
 pub(crate) trait Array<T: Real>: Clone {
     fn shape(&self) -> Shape;
@@ -49,7 +59,7 @@ pub(crate) trait Array<T: Real>: Clone {
     /// Every element `c`, in the given shape.
     fn full(&self, shape: &[usize], c: f64) -> Self;
     /// Adjoint or tangent `g` times the partial of an elementwise operation in input `k`.
-    fn chain(map: &Map, k: usize, g: &Self, inputs: &[Self], output: &Self) -> Self;
+    fn chain(map: &Map, k: usize, g: &Self, inputs: &[Self], output: &Self, way: Way) -> Self;
 
     fn binary(&self, op: Op, other: &Self) -> Self {
         Self::apply(Map::of(op).into(), &[self, other])
@@ -207,14 +217,14 @@ macro_rules! structural {
             }
             pub(crate) fn pull_back<A: Array<T>>(&self, k: usize, g: &A, inputs: &[A], output: &A) -> A {
                 match self {
-                    TensorOp::Map(map) => A::chain(map, k, g, inputs, output),
+                    TensorOp::Map(map) => A::chain(map, k, g, inputs, output, Way::Reverse),
                     TensorOp::Leaf | TensorOp::Custom(_) => unreachable!("the sweeps treat {} themselves", self.name()),
                     $(TensorOp::$name(op) => op.pull_back(k, g, inputs, output),)*
                 }
             }
             pub(crate) fn push_forward<A: Array<T>>(&self, inputs: &[A], output: &A, tangents: &[Option<A>]) -> A {
                 match self {
-                    TensorOp::Map(map) => sum_of_terms(tangents, |k, t| A::chain(map, k, t, inputs, output)),
+                    TensorOp::Map(map) => sum_of_terms(tangents, |k, t| A::chain(map, k, t, inputs, output, Way::Forward)),
                     TensorOp::Leaf | TensorOp::Custom(_) => unreachable!("the sweeps treat {} themselves", self.name()),
                     $(TensorOp::$name(op) => op.push_forward(inputs, output, tangents),)*
                 }
