@@ -137,10 +137,11 @@ impl<T: Real> Visitor for Partials<'_, T> {
     }
 }
 
-/// Adjoint times partial; nothing for a partial that is zero whatever the inputs.
+/// Adjoint times partial; nothing for a partial that is zero whatever the inputs, unless the
+/// adjoint is infinite or NaN, which the numeric sweep would pass on as NaN.
 fn times<T: Real>(g: Var<T>, partial: Var<T>) -> Option<Var<T>> {
     if partial.is_constant() {
-        if partial.raw() == T::zero() {
+        if partial.raw() == T::zero() && g.raw().is_finite() {
             return None;
         }
         if partial.raw() == T::one() {
