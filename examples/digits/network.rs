@@ -1,6 +1,6 @@
 //! The network, its loss, and its gradients.
 
-use ndarray::{Array1, Array2, ArrayD, ArrayView1};
+use ndarray::{Array1, Array2, ArrayD};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use wengert::{Tape, Tensor, Var};
@@ -60,44 +60,34 @@ impl Network {
     /// Records the network on the tape and asks the loss for its gradients.
     pub fn pass(&self, tape: &mut Tape, batch: &Batch) -> Pass {
         tape.clear();
-        let params: Vec<Tensor> = self
-            .params
-            .arrays()
-            .iter()
-            .map(|p| tape.tensor(p))
-            .collect();
+        let arrays = self.params.arrays();
+        let params: Vec<Tensor> = arrays.iter().map(|p| tape.tensor(p)).collect();
         let scores = self.scores(&params, tape.constant(&batch.pixels));
-        let loss = summed_loss(tape, scores, batch);
+        let loss = summed_loss(scores, batch);
         let gradients = loss.backward();
+
+        let guesses = scores.argmax(1);
+        let pairs = guesses.iter().zip(&batch.labels);
         Pass {
             loss: loss.value(),
-            correct: guesses(scores)
-                .iter()
-                .zip(&batch.labels)
-                .filter(|(guess, label)| guess == label)
-                .count(),
+            correct: pairs.filter(|(guess, label)| guess == label).count(),
             gradients: params.iter().map(|&p| gradients[p].clone()).collect(),
         }
     }
 
     /// The mean loss over images that are not trained on, and which of them are taken for which.
     pub fn test(&self, images: &Images) -> (f64, Confusion) {
-        let mut tape = Tape::new();
+        let (mut tape, arrays) = (Tape::new(), self.params.arrays());
         let mut loss = 0.0;
         let mut confusion = Confusion::new(self.classes());
         let order: Vec<usize> = (0..images.len()).collect();
         for some in order.chunks(256) {
             let batch = images.batch(some);
             tape.clear();
-            let params: Vec<Tensor> = self
-                .params
-                .arrays()
-                .iter()
-                .map(|p| tape.constant(p))
-                .collect();
+            let params: Vec<Tensor> = arrays.iter().map(|p| tape.constant(p)).collect();
             let scores = self.scores(&params, tape.constant(&batch.pixels));
-            loss += summed_loss(&tape, scores, &batch).value();
-            for (&label, guess) in batch.labels.iter().zip(guesses(scores)) {
+            loss += summed_loss(scores, &batch).value();
+            for (&label, &guess) in batch.labels.iter().zip(&scores.argmax(1)) {
                 confusion.count(label, guess);
             }
         }
@@ -111,20 +101,12 @@ impl Network {
             network.params.set_flat(point);
             network.pass(&mut Tape::new(), batch)
         };
-        let flat_gradient =
-            |point: &[f64]| pass_at(point).gradients.iter().flatten().copied().collect();
-        let named: Vec<(&str, &[usize])> = self
-            .params
-            .names()
-            .iter()
-            .map(String::as_str)
-            .zip(self.params.arrays().iter().map(|p| p.shape()))
-            .collect();
-        Check::new().named("the loss").inputs(&named).gradient(
-            |point| pass_at(point).loss,
-            flat_gradient,
-            &self.params.flat(),
-        )
+        let value = |point: &[f64]| pass_at(point).loss;
+        let gradient = |point: &[f64]| pass_at(point).gradients.iter().flatten().copied().collect();
+        Check::new()
+            .named("the loss")
+            .inputs(&self.params.shapes())
+            .gradient(value, gradient, &self.params.flat())
     }
 
     fn classes(&self) -> usize {
@@ -132,34 +114,7 @@ impl Network {
     }
 }
 
-/// Cross-entropy, summed over the images: the negative logarithm of the probability that the scores give to the right class.
-fn summed_loss(tape: &Tape, scores: Tensor, batch: &Batch) -> Var {
-    let values = scores.value();
-    let rows = values.outer_iter();
-    // Only differences of scores count; without the highest, no exponential overflows.
-    let highest: Vec<f64> = rows
-        .map(|row| row.fold(f64::MIN, |a, &b| a.max(b)))
-        .collect();
-    let scores = scores - tape.tensor_from(&[batch.len(), 1], highest).detach();
-    let mut right = ArrayD::zeros(values.shape());
-    for (i, &label) in batch.labels.iter().enumerate() {
-        right[[i, label]] = 1.0;
-    }
-    let logarithm = scores.exp().sum_axes(&[1], true).ln();
-    ((logarithm - scores) * tape.constant(&right)).sum()
-}
-
-/// The class with the highest score, for each image.
-fn guesses(scores: Tensor) -> Vec<usize> {
-    let highest = |row: ArrayView1<'_, f64>| {
-        let order = |a: &(usize, &f64), b: &(usize, &f64)| a.1.total_cmp(b.1);
-        row.iter()
-            .enumerate()
-            .max_by(order)
-            .map_or(0, |(class, _)| class)
-    };
-    let scores = scores.value();
-    (0..scores.shape()[0])
-        .map(|i| highest(scores.slice(ndarray::s![i, ..])))
-        .collect()
+/// The cross-entropy, summed over the images.
+fn summed_loss(scores: Tensor, batch: &Batch) -> Var {
+    scores.cross_entropy(&batch.labels) * batch.len() as f64
 }

@@ -24,7 +24,7 @@ const MAX_HEADER: usize = 1 << 20;
 /// params.push("weight", array![[1.0, 2.0]].into_dyn());
 /// params.push("bias", array![0.5, 0.0].into_dyn());
 /// assert_eq!(params.len(), 4);
-/// assert_eq!(params.arrays()[1].shape(), [2]);
+/// assert_eq!(params.shapes()[1], ("bias", [2].as_slice()));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Params {
@@ -52,12 +52,13 @@ impl Params {
         self.arrays.push(array);
     }
 
-    /// The names, in the order in which they were pushed.
-    pub fn names(&self) -> &[String] {
-        &self.names
+    /// The name and the shape of each array, in the order in which they were pushed.
+    pub fn shapes(&self) -> Vec<(&str, &[usize])> {
+        let names = self.names.iter().map(String::as_str);
+        names.zip(self.arrays.iter().map(ArrayD::shape)).collect()
     }
 
-    /// The arrays, in the order of the names.
+    /// The arrays, in the same order.
     pub fn arrays(&self) -> &[ArrayD<f64>] {
         &self.arrays
     }
