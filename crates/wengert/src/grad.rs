@@ -283,24 +283,17 @@ impl<T: Real> Var<T> {
         let attempt = self.list.attempt();
         let seed = Value::Scalar(Var::constant(T::one()));
         let sweep = recorded_reverse(self.list, self.id, seed, &ids)?;
-        let derivatives = ids
-            .iter()
-            .map(|&id| {
-                let derivative = sweep.scalar(id).unwrap_or_default();
-                if !derivative.is_constant() {
-                    return derivative;
-                }
-                // A node, so that it can be differentiated again, to zero.
-                let value = derivative.raw();
-                Var::new(
-                    self.list,
-                    self.list.generation(),
-                    self.list.push_leaf(value),
-                    value,
-                )
-            })
-            .collect();
-        attempt.settle(Ok(derivatives))
+        let derivatives = ids.iter().map(|&id| {
+            let derivative = sweep.scalar(id).unwrap_or_default();
+            if !derivative.is_constant() {
+                return Ok(derivative);
+            }
+            // A node, so that it can be differentiated again, to zero.
+            let value = derivative.raw();
+            let leaf = self.list.try_push_leaf(value)?;
+            Ok(Var::new(self.list, self.list.generation(), leaf, value))
+        });
+        attempt.settle(derivatives.collect())
     }
 
     /// The derivatives of this scalar with respect to tensors, as recorded tensors of the same shapes.

@@ -321,6 +321,16 @@ impl<T: Real> List<T> {
         Ok(())
     }
 
+    /// Appends a leaf, or says why not.
+    #[track_caller]
+    pub(crate) fn try_push_leaf(&self, value: T) -> Result<u32, Error> {
+        let id = self.len.get();
+        if id == self.limit.get() {
+            self.make_room("leaf", value, None)?;
+        }
+        Ok(self.push_leaf(value))
+    }
+
     /// Appends a leaf, whose operands are itself.
     #[inline(always)]
     #[track_caller]

@@ -15,6 +15,42 @@ use num_traits::{
 use crate::real::Real;
 use crate::var::Var;
 
+/// The comparisons by hand: the trait's own would point a panic at the standard library.
+macro_rules! ordered {
+    ($other:ty, |$x:ident, $y:ident| $left:expr, $right:expr) => {
+        #[inline]
+        #[track_caller]
+        fn partial_cmp(&self, $y: &$other) -> Option<Ordering> {
+            let $x = self;
+            $left.partial_cmp(&$right)
+        }
+        #[inline]
+        #[track_caller]
+        fn lt(&self, $y: &$other) -> bool {
+            let $x = self;
+            $left < $right
+        }
+        #[inline]
+        #[track_caller]
+        fn le(&self, $y: &$other) -> bool {
+            let $x = self;
+            $left <= $right
+        }
+        #[inline]
+        #[track_caller]
+        fn gt(&self, $y: &$other) -> bool {
+            let $x = self;
+            $left > $right
+        }
+        #[inline]
+        #[track_caller]
+        fn ge(&self, $y: &$other) -> bool {
+            let $x = self;
+            $left >= $right
+        }
+    };
+}
+
 impl<T: Real> PartialEq for Var<T> {
     /// Whether the values are equal.
     ///
@@ -29,11 +65,7 @@ impl<T: Real> PartialEq for Var<T> {
 }
 
 impl<T: Real> PartialOrd for Var<T> {
-    #[inline]
-    #[track_caller]
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        self.value().partial_cmp(&other.value())
-    }
+    ordered!(Self, |x, y| x.value(), y.value());
 }
 
 impl<T: Real> PartialEq<T> for Var<T> {
@@ -45,11 +77,7 @@ impl<T: Real> PartialEq<T> for Var<T> {
 }
 
 impl<T: Real> PartialOrd<T> for Var<T> {
-    #[inline]
-    #[track_caller]
-    fn partial_cmp(&self, other: &T) -> Option<Ordering> {
-        self.value().partial_cmp(other)
-    }
+    ordered!(T, |x, y| x.value(), *y);
 }
 
 macro_rules! compared_with {
@@ -62,11 +90,7 @@ macro_rules! compared_with {
             }
         }
         impl PartialOrd<Var<$number>> for $number {
-            #[inline]
-            #[track_caller]
-            fn partial_cmp(&self, other: &Var<$number>) -> Option<Ordering> {
-                self.partial_cmp(&other.value())
-            }
+            ordered!(Var<$number>, |x, y| *x, y.value());
         }
     )*};
 }

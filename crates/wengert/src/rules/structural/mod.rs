@@ -305,7 +305,10 @@ pub(crate) use linear;
 
 /// The number of elements.
 pub(crate) fn volume(shape: &[usize]) -> usize {
-    shape.iter().product()
+    // A product too large to count is too large to hold; a length of 0 still makes it 0.
+    shape
+        .iter()
+        .fold(1, |product: usize, &n| product.saturating_mul(n))
 }
 
 /// Strides of a C-ordered array.
