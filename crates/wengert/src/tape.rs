@@ -130,6 +130,10 @@ impl<T: Real> Tape<T> {
     ) -> Result<Tensor<T>, Error> {
         let array = array.as_array();
         self.list.try_leaf(array.shape(), differentiable, |to| {
+            // The usual array lies in C order and is copied in one piece.
+            if let Some(numbers) = array.as_slice() {
+                return to.copy_from_slice(numbers);
+            }
             for (to, &from) in to.iter_mut().zip(array.iter()) {
                 *to = from;
             }

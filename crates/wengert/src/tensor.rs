@@ -435,10 +435,10 @@ impl<T: Real> List<T> {
         let numbers = unsafe { data.as_slice() };
         let node = self.len();
         let name = op.name();
-        let suspect = numbers
-            .iter()
-            .copied()
-            .find(|x| self.is_watched() && !x.is_finite());
+        let suspect = match self.is_watched() {
+            true => numbers.iter().copied().find(|x| !x.is_finite()),
+            false => None,
+        };
         let value = if shape.is_empty() {
             numbers[0]
         } else {

@@ -112,7 +112,9 @@ impl<T: Real> Visitor for Value<'_, T> {
                 &self.inputs[k].data[offsets[k]..offsets[k] + extent]
             });
             if const { A == 1 } || strides == [1; A] {
-                for (i, z) in to.iter_mut().enumerate() {
+                // Slices of one length that the compiler can see: then the loop is vectorised.
+                let from: [&[T]; A] = std::array::from_fn(|k| &from[k][..len]);
+                for (i, z) in to[..len].iter_mut().enumerate() {
                     *z = E::value(std::array::from_fn(|k| N(from[k][i])), p).0;
                 }
             } else if const { A == 2 } {
@@ -187,9 +189,12 @@ impl<T: Real> Chain<'_, T> {
                 });
                 let [g, z, x @ ..] = from;
                 if const { A == 1 } || strides[..used].iter().all(|&stride| stride == 1) {
-                    for i in 0..len {
+                    // Slices of one length that the compiler can see: then the loop is vectorised.
+                    let (g, z) = (&g[..len], &z[..len]);
+                    let x: [&[T]; A] = std::array::from_fn(|k| &x[k][..len]);
+                    for (i, to) in to[..len].iter_mut().enumerate() {
                         let partials = E::partials(std::array::from_fn(|k| N(x[k][i])), p, N(z[i]));
-                        to[i] = product(g[i], partials[K].0);
+                        *to = product(g[i], partials[K].0);
                     }
                 } else {
                     for i in 0..len {
