@@ -74,9 +74,12 @@ fn numbers<T: Real>(tensors: &[Tensor<T>]) -> Vec<f64> {
         .collect()
 }
 
+/// A function of tensors on their tape.
+type OfTensors<'a, T> = dyn Fn(&Tape<T>, &[Tensor<T>]) -> Tensor<T> + 'a;
+
 /// A function of tensors, or the gradient of one weighted sum of its outputs, or the gradient of one of that gradient's.
 struct Raised<'a, T: Real> {
-    f: &'a dyn Fn(&Tape<T>, &[Tensor<T>]) -> Tensor<T>,
+    f: &'a OfTensors<'a, T>,
     layout: &'a Layout,
     /// The cotangents of each step of differentiation, in a row.
     cotangents: Vec<Vec<f64>>,
