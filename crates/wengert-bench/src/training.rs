@@ -74,6 +74,7 @@ pub struct Perceptron<T: Real> {
     kind: Kind,
     inputs: ArrayD<T>,
     targets: ArrayD<T>,
+    labels: Vec<usize>,
     data: Vec<Tensor<T>>,
     parameters: Vec<ArrayD<T>>,
     handles: Vec<Tensor<T>>,
@@ -96,22 +97,15 @@ impl<T: Real> Perceptron<T> {
             .collect();
         let classes = widths[widths.len() - 1];
         let inputs = random(&mut rng, &[batch, widths[0]], -1.0, 1.0);
-        let targets = match kind {
-            Kind::Tanh => random(&mut rng, &[batch, classes], -1.0, 1.0),
-            Kind::Relu | Kind::ReluWithPenalty => {
-                let mut one_hot = ArrayD::zeros(IxDyn(&[batch, classes]));
-                for i in 0..batch {
-                    one_hot[[i, rng.random_range(0..classes)]] = T::one();
-                }
-                one_hot
-            }
-        };
+        let targets = random(&mut rng, &[batch, classes], -1.0, 1.0);
+        let labels = (0..batch).map(|_| rng.random_range(0..classes)).collect();
         Self {
             widths: widths.to_vec(),
             batch,
             kind,
             inputs,
             targets,
+            labels,
             data: Vec::new(),
             parameters,
             handles: Vec::new(),
@@ -180,10 +174,9 @@ impl<T: Real> Training<T> for Perceptron<T> {
             }
         }
         if self.kind == Kind::Tanh {
-            return (x - targets).square().mean();
+            return x.mse(targets);
         }
-        let normaliser = x.exp().sum_axes(&[1], true).ln();
-        let loss = ((normaliser - x) * targets).sum() / T::of(self.batch as f64);
+        let loss = x.cross_entropy(&self.labels);
         if self.kind == Kind::Relu {
             return loss;
         }
