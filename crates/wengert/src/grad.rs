@@ -8,6 +8,7 @@ use ndarray::{Array2, ArrayD, ArrayView, Dimension, IxDyn};
 
 use crate::error::{Error, Shapes, or_panic};
 use crate::list::List;
+use crate::numeric::TensorEntry;
 use crate::real::Real;
 use crate::real::sealed::Pooled;
 use crate::rules::structural::Array;
@@ -55,29 +56,29 @@ impl<T: Real> Gradients<T> {
         let Numbers {
             list,
             scalars,
-            tensors,
+            tensors: mut found,
             ..
         } = numbers;
-        let found = tensors.into_iter().map(|tensor| {
-            tensor.map(|array| {
+        let mut tensors = std::mem::take(&mut list.state_mut().gradients);
+        tensors.extend(
+            list.state()
+                .aux
+                .iter()
+                .take(found.len())
+                .map(|aux| TensorEntry {
+                    node: aux.node,
+                    shape: aux.shape.clone(),
+                    array: OnceCell::new(),
+                }),
+        );
+        for (entry, found) in tensors.iter_mut().zip(found.drain(..)) {
+            if let Some(array) = found {
                 let (numbers, shape) = array.into_vec();
-                ArrayD::from_shape_vec(IxDyn(&shape), numbers)
-                    .expect("as many numbers as the shape holds")
-            })
-        });
-        let found: Vec<Option<ArrayD<T>>> = found.collect();
-        let state = list.state();
-        let tensors = state
-            .aux
-            .iter()
-            .zip(found)
-            .map(|(aux, array)| TensorEntry {
-                node: aux.node,
-                shape: aux.shape.clone(),
-                array: array.map_or_else(OnceCell::new, OnceCell::from),
-            })
-            .collect();
-        drop(state);
+                let array = ArrayD::from_shape_vec(IxDyn(&shape), numbers);
+                entry.array = OnceCell::from(array.expect("as many numbers as the shape holds"));
+            }
+        }
+        list.state_mut().adjoints = found;
         Self {
             list,
             generation,
@@ -150,12 +151,6 @@ impl<T: Real> Gradients<T> {
     }
 }
 
-struct TensorEntry<T> {
-    node: u32,
-    shape: crate::Shape,
-    array: OnceCell<ArrayD<T>>,
-}
-
 impl<T: Real> Index<Var<T>> for Gradients<T> {
     type Output = T;
     /// The derivative at a scalar node.
@@ -195,6 +190,7 @@ impl<T: Real> Drop for Gradients<T> {
                 state.buffers.give(array.into_raw_vec_and_offset().0);
             }
         }
+        state.gradients = std::mem::take(&mut self.tensors);
     }
 }
 

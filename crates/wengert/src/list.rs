@@ -19,6 +19,7 @@ use smallvec::SmallVec;
 
 use crate::arena::{Arena, BufferPool};
 use crate::error::{Error, fail};
+use crate::numeric::{Numeric, TensorEntry};
 use crate::real::Real;
 use crate::rules::Op;
 use crate::rules::structural::TensorOp;
@@ -84,6 +85,10 @@ pub(crate) struct State<T: Real> {
     pub(crate) aux: Vec<Aux<T>>,
     pub(crate) arena: Arena<T>,
     pub(crate) buffers: BufferPool<T>,
+    /// The table of the last numeric sweep, emptied, for the next one.
+    pub(crate) adjoints: Vec<Option<Numeric<T>>>,
+    /// The table of the last gradients, emptied, for the next ones.
+    pub(crate) gradients: Vec<TensorEntry<T>>,
     /// Ranges of nodes recorded without gradients, in order.
     pub(crate) frozen: Vec<(u32, u32)>,
     pub(crate) names: BTreeMap<u32, String>,
@@ -141,6 +146,8 @@ impl<T: Real> List<T> {
                 aux: Vec::new(),
                 arena: Arena::new(),
                 buffers: BufferPool::new(),
+                adjoints: Vec::new(),
+                gradients: Vec::new(),
                 frozen: Vec::new(),
                 names: BTreeMap::new(),
                 rewinds: Vec::new(),
@@ -176,6 +183,8 @@ impl<T: Real> List<T> {
             let mut state = self.state.borrow_mut();
             state.arena.shrink();
             state.buffers = BufferPool::new();
+            state.adjoints = Vec::new();
+            state.gradients = Vec::new();
             state.max_nodes = MAX_NODES;
             state.watch = false;
         }

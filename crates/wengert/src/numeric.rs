@@ -1,5 +1,8 @@
 //! Arrays of plain numbers: the algebra of the sweeps that give values.
 
+use std::cell::OnceCell;
+
+use ndarray::ArrayD;
 use smallvec::SmallVec;
 
 use crate::arena::Span;
@@ -111,6 +114,13 @@ impl<T: Real> Drop for Numeric<T> {
             self.list.state_mut().buffers.give(std::mem::take(buffer));
         }
     }
+}
+
+/// What a sweep found at one tensor; filled in when it is asked for if there was no path.
+pub(crate) struct TensorEntry<T> {
+    pub(crate) node: u32,
+    pub(crate) shape: Shape,
+    pub(crate) array: OnceCell<ArrayD<T>>,
 }
 
 impl<T: Real> Array<T> for Numeric<T> {

@@ -3,6 +3,8 @@
 //! The loops over scalar nodes are the engine's innermost. They index with checks: without them
 //! the sweep took the same time (see `docs/performance.md`).
 
+use smallvec::SmallVec;
+
 use crate::error::Error;
 use crate::list::List;
 use crate::numeric::Numeric;
@@ -18,7 +20,7 @@ pub(crate) struct Numbers<T: Real> {
     pub(crate) scalars: Vec<T>,
     pub(crate) tensors: Vec<Option<Numeric<T>>>,
     /// Nodes whose tangents were given; only the forward sweep asks.
-    seeded: Vec<u32>,
+    seeded: SmallVec<[u32; 2]>,
     watch: bool,
 }
 
@@ -28,7 +30,7 @@ impl<T: Real> Numbers<T> {
         let count = last as usize + 1;
         let mut scalars = list.state_mut().buffers.take(count);
         scalars.fill(T::zero());
-        let mut tensors = Vec::new();
+        let mut tensors = std::mem::take(&mut list.state_mut().adjoints);
         tensors.resize_with(
             list.state().aux.partition_point(|aux| aux.node <= last),
             || None,
@@ -37,15 +39,14 @@ impl<T: Real> Numbers<T> {
             list,
             scalars,
             tensors,
-            seeded: Vec::new(),
+            seeded: SmallVec::new(),
             watch: list.is_watched(),
         }
     }
 
     pub(crate) fn seed_scalar(&mut self, id: u32, value: T) {
         self.scalars[id as usize] += value;
-        self.seeded.push(id);
-        self.seeded.sort_unstable();
+        self.mark_seeded(id);
     }
 
     pub(crate) fn seed_tensor(&mut self, id: u32, numbers: &[T]) {
@@ -54,8 +55,16 @@ impl<T: Real> Numbers<T> {
             id,
             Numeric::filled(self.list, &shape, |to| to.copy_from_slice(numbers)),
         );
-        self.seeded.push(id);
-        self.seeded.sort_unstable();
+        self.mark_seeded(id);
+    }
+
+    /// Keeps the seeds in order; they usually come so.
+    fn mark_seeded(&mut self, id: u32) {
+        let at = match self.seeded.last() {
+            Some(&last) if last > id => self.seeded.partition_point(|&seeded| seeded < id),
+            _ => self.seeded.len(),
+        };
+        self.seeded.insert(at, id);
     }
 
     /// The slow twin of the reverse loop: it looks at every contribution.
