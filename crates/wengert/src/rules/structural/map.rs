@@ -171,11 +171,7 @@ impl<T: Real> Chain<'_, T> {
             self.inputs[2],
         ];
         let used = A + 2;
-        let dead_partials = self.way == Way::Forward;
-        let product = |g: T, partial: T| match dead_partials && partial == T::zero() {
-            true => T::zero(),
-            false => absorb(g, partial),
-        };
+        let way = self.way;
         let shapes = std::array::from_fn(|k| if k < used { operands[k].shape } else { &[] });
         for_each_run(
             self.output.shape,
@@ -187,6 +183,12 @@ impl<T: Real> Chain<'_, T> {
                     let offset = if k < used { offsets[k] } else { 0 };
                     &operands[k].data[offset..offset + extent]
                 });
+                // By value, so that the loops below need not ask memory for it.
+                let dead_partials = way == Way::Forward;
+                let product = move |g: T, partial: T| match dead_partials && partial == T::zero() {
+                    true => T::zero(),
+                    false => absorb(g, partial),
+                };
                 let [g, z, x @ ..] = from;
                 if const { A == 1 } || strides[..used].iter().all(|&stride| stride == 1) {
                     // Slices of one length that the compiler can see: then the loop is vectorised.
