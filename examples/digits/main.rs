@@ -65,7 +65,7 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let (_, confusion) = network.test(&held_out);
     println!("\n{confusion}");
     println!(
-        "held-out accuracy {:.2} % ({} of {}) after {} epochs in {seconds:.1} s on {} threads",
+        "held-out accuracy {:.2} % ({} of {}) after {} epochs in {seconds:.1} s (threads: {})",
         100.0 * confusion.accuracy(),
         confusion.correct(),
         confusion.total(),

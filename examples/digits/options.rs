@@ -47,7 +47,7 @@ pub struct Options {
     /// Their labels.
     #[arg(long, requires = "test_images")]
     pub test_labels: Option<PathBuf>,
-    /// Start from the parameters in this safetensors file.
+    /// Start from the parameters in this safetensors file. With another --seed other images are held out, some of which it has seen.
     #[arg(long)]
     pub resume: Option<PathBuf>,
     /// Folder for the parameters and the loss curve.

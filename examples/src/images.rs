@@ -114,8 +114,8 @@ impl Images {
 
     /// The images at `indices` as a batch, each moved by at most one pixel down or up and right or left.
     ///
-    /// A digit means the same wherever it stands, so the moved copies are more data for nothing; on the bundled digits they halve
-    /// the errors on images that were not trained on.
+    /// A digit means the same wherever it stands, so the moved copies are more data for nothing; on the bundled digits they nearly
+    /// halve the errors on images that were not trained on.
     ///
     /// # Panics
     /// If an index is out of range.
