@@ -658,7 +658,7 @@ elementwise! {
     }
     /// The larger of x and 0.
     ///
-    /// relu(x + dx) ~= relu x + [x > 0] dx
+    /// relu(x + dx) ~= relu x + (x > 0) dx
     relu(x in 0.2..3.0) z {
         value: if x <= 0.0 { x.lit(0.0) } else { x },
         partials: [x.step(0.0)],
@@ -819,7 +819,7 @@ elementwise! {
     }
     /// x clamped to [0, 6].
     ///
-    /// relu6(x + dx) ~= relu6 x + [0 < x < 6] dx
+    /// relu6(x + dx) ~= relu6 x + (0 < x < 6) dx
     relu6(x in 0.2..5.8) z {
         value: x.clamp(0.0, 6.0),
         partials: [x.in_open(0.0, 6.0)],
