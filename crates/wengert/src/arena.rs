@@ -123,20 +123,18 @@ impl<T: Real> BufferPool<T> {
 
     /// A vector of `len` numbers with any old content.
     pub(crate) fn take(&mut self, len: usize) -> Vec<T> {
-        let class = size_class(len);
-        let fitting = self.classes.get_mut(class).and_then(|buffers| {
-            let at = buffers
-                .iter()
-                .rposition(|buffer| buffer.capacity() >= len)?;
-            Some(buffers.swap_remove(at))
-        });
-        let mut buffer = fitting.unwrap_or_else(|| Vec::with_capacity(len));
+        let capacity = rounded_up(len);
+        let pooled = self.classes.get_mut(class(capacity)).and_then(Vec::pop);
+        let mut buffer = pooled.unwrap_or_else(|| Vec::with_capacity(capacity));
         buffer.resize(len, T::zero());
         buffer
     }
 
     pub(crate) fn give(&mut self, buffer: Vec<T>) {
-        let class = size_class(buffer.capacity());
+        if buffer.capacity() < SMALLEST {
+            return;
+        }
+        let class = class(buffer.capacity());
         if self.classes.len() <= class {
             self.classes.resize_with(class + 1, Vec::new);
         }
@@ -144,7 +142,39 @@ impl<T: Real> BufferPool<T> {
     }
 }
 
-/// The number of binary digits: buffers of a class differ by less than a factor of two.
-fn size_class(len: usize) -> usize {
-    (usize::BITS - len.leading_zeros()) as usize
+const SMALLEST: usize = 8;
+
+/// The next size of which buffers are kept: four to each power of two, so at most a quarter is
+/// wasted, and buffers of rising lengths share a few sizes.
+fn rounded_up(len: usize) -> usize {
+    if len <= SMALLEST {
+        return SMALLEST;
+    }
+    len.next_multiple_of(1 << ((len - 1).ilog2() - 2))
+}
+
+/// The class of the largest kept size that is not above `capacity`.
+fn class(capacity: usize) -> usize {
+    let octave = capacity.ilog2();
+    let quarters = (capacity - (1 << octave)) >> (octave - 2);
+    4 * (octave - SMALLEST.ilog2()) as usize + quarters
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SMALLEST, class, rounded_up};
+
+    #[test]
+    fn a_buffer_fits_whatever_is_asked_of_its_class() {
+        for len in 0..5000 {
+            let capacity = rounded_up(len);
+            assert!(
+                capacity >= len && capacity <= SMALLEST.max(len + len / 4 + 1),
+                "{len}"
+            );
+            assert_eq!(rounded_up(capacity), capacity);
+            // A vector that the allocator made a little larger stays in the class.
+            assert_eq!(class(capacity), class(rounded_up(capacity + 1) - 1));
+        }
+    }
 }

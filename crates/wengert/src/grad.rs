@@ -69,6 +69,7 @@ impl<T: Real> Gradients<T> {
                     node: aux.node,
                     shape: aux.shape.clone(),
                     array: OnceCell::new(),
+                    pooled: false,
                 }),
         );
         for (entry, found) in tensors.iter_mut().zip(found.drain(..)) {
@@ -76,6 +77,7 @@ impl<T: Real> Gradients<T> {
                 let (numbers, shape) = array.into_vec();
                 let array = ArrayD::from_shape_vec(IxDyn(&shape), numbers);
                 entry.array = OnceCell::from(array.expect("as many numbers as the shape holds"));
+                entry.pooled = true;
             }
         }
         list.state_mut().adjoints = found;
@@ -120,6 +122,10 @@ impl<T: Real> Gradients<T> {
             return Ok(());
         }
         if list.is_live(generation, id) {
+            // A newer handle of a node that the sweep has seen.
+            if (id as usize) < self.scalars.len() && list.is_live(self.generation, id) {
+                return Ok(());
+            }
             return Err(Error::Argument {
                 op,
                 detail: format!("node {id} was recorded after this sweep; sweep again"),
@@ -186,7 +192,9 @@ impl<T: Real> Drop for Gradients<T> {
         let mut state = self.list.state_mut();
         state.buffers.give(std::mem::take(&mut self.scalars));
         for mut entry in self.tensors.drain(..) {
-            if let Some(array) = entry.array.take() {
+            if entry.pooled
+                && let Some(array) = entry.array.take()
+            {
                 state.buffers.give(array.into_raw_vec_and_offset().0);
             }
         }

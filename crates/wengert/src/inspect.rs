@@ -136,13 +136,17 @@ impl<T: Real> Tape<T> {
     ///
     /// # Panics
     ///
-    /// If there is no such node.
+    /// If there is no such node, or it is the `pair` of an operation with three operands.
     #[track_caller]
     pub fn handle(&self, index: usize) -> Tensor<T> {
         assert!(
             index < self.len(),
             "handle: node {index} is not on the list, which has {} nodes",
             self.len()
+        );
+        assert!(
+            self.list().node(index as u32).op() != Op::pair,
+            "handle: node {index} is one half of an operation with three operands; take the next node"
         );
         Tensor::new(self.list(), self.list().generation(), index as u32)
     }

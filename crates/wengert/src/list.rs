@@ -98,7 +98,7 @@ pub(crate) struct State<T: Real> {
     origins: BTreeMap<u32, &'static Location<'static>>,
     max_nodes: u32,
     watch: bool,
-    /// Sweeps under way; nodes may not go away meanwhile.
+    /// Sweeps and attempts under way; nodes may not go away by other hands meanwhile.
     sweeping: u32,
 }
 
@@ -681,6 +681,8 @@ impl<T: Real> List<T> {
     ///
     /// Only for a list that the calling thread owns.
     pub(crate) fn attempt(&'static self) -> Attempt<T> {
+        // Code of the user's may run meanwhile: it must not see, or move, what may be taken back.
+        self.state.borrow_mut().sweeping += 1;
         Attempt {
             list: self,
             position: self.position(),
@@ -764,6 +766,7 @@ impl<T: Real> Attempt<T> {
 
 impl<T: Real> Drop for Attempt<T> {
     fn drop(&mut self) {
+        self.list.state.borrow_mut().sweeping -= 1;
         if !self.kept
             && self.list.cleared() == self.cleared
             && self.list.len() > self.position.nodes

@@ -121,6 +121,8 @@ pub(crate) struct TensorEntry<T> {
     pub(crate) node: u32,
     pub(crate) shape: Shape,
     pub(crate) array: OnceCell<ArrayD<T>>,
+    /// Whether the array's numbers came from the pool.
+    pub(crate) pooled: bool,
 }
 
 impl<T: Real> Array<T> for Numeric<T> {

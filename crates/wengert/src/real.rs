@@ -140,6 +140,7 @@ macro_rules! real {
                 start: u32,
                 last: u32,
             ) -> Result<(), Error> {
+                numbers.sort_seeds();
                 sweep::forward(numbers.list, numbers, start, last)
             }
             fn reverse_recorded(

@@ -43,6 +43,8 @@ pub(crate) trait Algebra<T: Real> {
         node: &TensorNode<T>,
         tangents: &[Option<Self::Value>],
     ) -> Result<Self::Value, Error>;
+    /// Whether the node's tangent was given, zero or not.
+    fn is_seeded(&self, id: u32) -> bool;
     /// A look at a contribution while the watch is on.
     fn inspect(&self, _from: &TensorNode<T>, _contribution: &Self::Value) -> Result<(), Error> {
         Ok(())
@@ -113,7 +115,7 @@ pub(crate) fn forward<T: Real, A: Algebra<T>>(
             Stretch::Tensor(node) => {
                 let tangents: Vec<_> = node.operands.iter().map(|&id| algebra.get(id)).collect();
                 // A node that was seeded keeps its seed.
-                if algebra.get(node.id).is_none() && tangents.iter().any(Option::is_some) {
+                if !algebra.is_seeded(node.id) && tangents.iter().any(Option::is_some) {
                     let tangent = push_forward(algebra, &node, &tangents)?;
                     algebra.add(node.id, tangent.broadcast_to(&list.shape_of(node.id)));
                 }

@@ -46,7 +46,7 @@ impl<T: Real> Numbers<T> {
 
     pub(crate) fn seed_scalar(&mut self, id: u32, value: T) {
         self.scalars[id as usize] += value;
-        self.mark_seeded(id);
+        self.seeded.push(id);
     }
 
     pub(crate) fn seed_tensor(&mut self, id: u32, numbers: &[T]) {
@@ -55,16 +55,12 @@ impl<T: Real> Numbers<T> {
             id,
             Numeric::filled(self.list, &shape, |to| to.copy_from_slice(numbers)),
         );
-        self.mark_seeded(id);
+        self.seeded.push(id);
     }
 
-    /// Keeps the seeds in order; they usually come so.
-    fn mark_seeded(&mut self, id: u32) {
-        let at = match self.seeded.last() {
-            Some(&last) if last > id => self.seeded.partition_point(|&seeded| seeded < id),
-            _ => self.seeded.len(),
-        };
-        self.seeded.insert(at, id);
+    /// Puts the seeds in order, for the forward sweep to find them.
+    pub(crate) fn sort_seeds(&mut self) {
+        self.seeded.sort_unstable();
     }
 
     /// The slow twin of the reverse loop: it looks at every contribution.
@@ -236,6 +232,10 @@ impl<T: Real> Algebra<T> for Numbers<T> {
             let tangent = custom.push_forward(&tangents, &inputs, numbers.handle(node.id))?;
             Ok(numbers.read(&tangent))
         })
+    }
+
+    fn is_seeded(&self, id: u32) -> bool {
+        self.seeded.binary_search(&id).is_ok()
     }
 
     fn inspect(&self, from: &TensorNode<T>, contribution: &Numeric<T>) -> Result<(), Error> {

@@ -209,6 +209,10 @@ impl<T: Real> Algebra<T> for Recorded<T> {
         }
     }
 
+    fn is_seeded(&self, id: u32) -> bool {
+        self.values[id as usize].is_some()
+    }
+
     fn pull_back_custom(
         &mut self,
         custom: &Custom<T>,

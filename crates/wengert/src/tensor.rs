@@ -281,6 +281,12 @@ pub(crate) fn record_elementwise<T: Real>(
 /// [`record_elementwise`] on handles alone.
 #[track_caller]
 pub(crate) fn record_slices<T: Real>(op: Op, x: &[Tensor<T>], p: &[f64]) -> Tensor<T> {
+    assert_eq!(
+        (x.len(), p.len()),
+        op.visit(crate::inspect::Arity),
+        "{}: as many inputs and parameters as the operation has",
+        op.name()
+    );
     let inputs: SmallVec<[Arg<Tensor<T>>; 3]> = x.iter().map(|&x| Arg::Value(x)).collect();
     or_panic(record_elementwise(op, &inputs, p))
 }

@@ -11,7 +11,7 @@ pub(crate) fn current() -> usize {
     let id: usize;
     // SAFETY: the x86-64 ABI keeps the thread control block's own address at its start, fs:0.
     unsafe {
-        std::arch::asm!("mov {}, fs:0", out(reg) id, options(pure, nomem, nostack, preserves_flags));
+        std::arch::asm!("mov {}, fs:0", out(reg) id, options(pure, readonly, nostack, preserves_flags));
     }
     id
 }
@@ -34,6 +34,15 @@ pub(crate) fn current() -> usize {
     }
     GetCurrentThreadId() as usize
 }
+
+#[cfg(all(
+    feature = "nalgebra",
+    not(any(unix, windows)),
+    target_feature = "atomics"
+))]
+compile_error!(
+    "the feature `nalgebra` needs to tell threads apart, which wengert cannot do on this target"
+);
 
 /// The only thread there is.
 #[cfg(not(any(unix, windows)))]

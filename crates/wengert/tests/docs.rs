@@ -41,8 +41,9 @@ fn kinks() {
         "# Kinks and edges\n\n\
          What each operation does where its derivative jumps, blows up or does not exist.\n\
          This page is made from the rules themselves; a test keeps it true.\n\n\
-         One convention covers them all: an adjoint of exactly zero contributes nothing, even through an infinite or\n\
-         undefined partial. So an operand that `select` did not choose cannot poison the gradient, and `sqrt(x)` squared\n\
+         One convention covers these operations: an adjoint of exactly zero contributes nothing, even through an infinite or\n\
+         undefined partial. (Not so inside a matrix product, which is ordinary arithmetic: 0 times infinity is NaN there.)\n\
+         So an operand that `select` did not choose cannot poison the gradient, and `sqrt(x)` squared\n\
          has the derivative 0 at x = 0, where IEEE arithmetic would give NaN and the limit is 1.\n\
          `tape.watch_non_finite(true)` tells when a value or a contribution is not finite.\n\n\
          | operation | where | what happens |\n|---|---|---|\n",

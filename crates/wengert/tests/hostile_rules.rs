@@ -269,3 +269,21 @@ fn what_a_closure_captured_is_dropped_when_nothing_is_borrowed() {
     assert_eq!(seen.get(), 4.5);
     assert_eq!((x * x).backward()[x], 3.0);
 }
+
+#[test]
+fn a_view_cannot_be_taken_of_what_may_be_taken_back() {
+    let tape: &'static Tape = Box::leak(Box::new(Tape::new()));
+    let kept = Rc::new(Cell::new(None));
+    let op = {
+        let kept = kept.clone();
+        CustomOp::new("spy", move |_| {
+            kept.set(Some(tape.view(tape.tensor(ndarray::array![1.0, 2.0]))));
+            ndarray::array![0.0].into_dyn() // not of rank 0: refused, and all of it taken back
+        })
+    };
+    let x = tape.var(1.0);
+    let refused = catch_unwind(AssertUnwindSafe(|| op.call_scalars(&[x])));
+    assert!(refused.is_err());
+    assert!(kept.take().is_none());
+    assert_eq!(tape.len(), 1);
+}

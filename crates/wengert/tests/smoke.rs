@@ -74,3 +74,28 @@ fn rewinding() {
             .contains("stale Var: node 1")
     );
 }
+
+#[test]
+fn a_power_that_is_not_whole_is_a_power() {
+    let tape = Tape::new();
+    let x = tape.var(3.0);
+    let y = x.powi(2.5);
+    assert_eq!(y.value(), 3.0_f64.powf(2.5));
+    assert!((y.backward()[x] - 2.5 * 3.0_f64.powf(1.5)).abs() < 1e-13);
+}
+
+#[test]
+fn adjoints_of_many_lengths_share_buffers() {
+    // A thousand sweeps of rising length.
+    let tape = Tape::new();
+    let mut y = tape.var(0.5);
+    for _ in 0..16_000 {
+        y = y.sin();
+        if y.index().is_multiple_of(16) {
+            y.backward();
+        }
+    }
+    let w = tape.tensor(array![1.0, 2.0]);
+    let g = w.sum().backward();
+    assert_eq!(g[w], array![1.0, 1.0].into_dyn());
+}

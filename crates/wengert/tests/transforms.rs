@@ -283,3 +283,24 @@ fn the_function_runs_once_at_plain_points() {
     grad(f)(&[1.0]);
     assert_eq!(calls.get(), 1);
 }
+
+#[test]
+fn a_seed_of_zero_is_a_seed() {
+    let tape = wengert::Tape::new();
+    let w = tape.tensor(ndarray::array![1.0, 2.0]);
+    let s = w.sum();
+    let t = tape.jvp_tensors(&[
+        (w, ndarray::array![1.0, 1.0].into_dyn()),
+        (wengert::Tensor::from(s), ndarray::arr0(0.0).into_dyn()),
+    ]);
+    assert_eq!(t[s], 0.0);
+}
+
+#[test]
+fn seeds_may_come_in_any_order() {
+    let tape = wengert::Tape::new();
+    let xs = tape.vars(&[1.0, 2.0, 3.0, 4.0]);
+    let y = xs[0] * xs[1] + xs[2] * xs[3];
+    let seeds: Vec<_> = [2, 0, 3, 1].map(|i| (xs[i], (i + 1) as f64)).to_vec();
+    assert_eq!(tape.jvp(&seeds)[y], 2.0 + 2.0 + 12.0 + 12.0);
+}

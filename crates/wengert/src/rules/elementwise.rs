@@ -186,7 +186,7 @@ elementwise! {
     /// (x + dx)^n ~= x^n + n x^(n-1) dx
     powi(x in 0.5..3.0; n = 3.0) z {
         // std's powi loses bits with every squaring, powf does not.
-        value: if n.abs() <= 16.0 { x.powi(n as i32) } else { x.powf(x.lit(n)) },
+        value: if n.abs() <= 16.0 && n.fract() == 0.0 { x.powi(n as i32) } else { x.powf(x.lit(n)) },
         partials: [if n == 0.0 { x.lit(0.0) } else { n * x.powi(previous(n)) }],
         kinks: ["n = 0, at 0" => "the value is 1 and the partial 0; JAX and PyTorch the same",
                 "n = 1, at 0" => "the partial is 1; JAX and PyTorch the same"],
