@@ -25,6 +25,7 @@ mod arena;
 mod broadcast;
 mod error;
 mod grad;
+mod gradients;
 mod inspect;
 mod list;
 #[cfg(feature = "nalgebra")]
@@ -47,7 +48,7 @@ mod var;
 mod var_traits;
 
 pub use error::{Error, Shapes};
-pub use grad::Gradients;
+pub use gradients::Gradients;
 pub use inspect::NodeInfo;
 pub use real::Real;
 pub use rules::custom::CustomOp;

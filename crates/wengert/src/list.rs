@@ -9,6 +9,9 @@
 //! that is recorded (see `docs/performance.md`).
 #![allow(unsafe_code)]
 
+mod lifetime;
+mod watch;
+
 use std::alloc::{self, Layout};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -159,51 +162,6 @@ impl<T: Real> List<T> {
         }
     }
 
-    /// A list that belongs to the calling thread, from the pool if it has one.
-    pub(crate) fn acquire() -> &'static Self {
-        let pooled = T::pool()
-            .lock()
-            .unwrap_or_else(|poison| poison.into_inner())
-            .pop();
-        let list = pooled.unwrap_or_else(|| Box::leak(Box::new(Self::new())));
-        list.owner.store(thread::current(), Relaxed);
-        list
-    }
-
-    /// Ends the life of every handle and gives the list back to the pool.
-    pub(crate) fn release(&'static self) {
-        self.next_generation();
-        if self.is_sweeping() {
-            // The sweep still holds on to the nodes: they stay, and so does the list, for good.
-            self.cleared.store(self.generation(), Relaxed);
-            return;
-        }
-        self.forget_nodes();
-        {
-            let mut state = self.state.borrow_mut();
-            state.arena.shrink();
-            state.buffers = BufferPool::new();
-            state.adjoints = Vec::new();
-            state.gradients = Vec::new();
-            state.max_nodes = MAX_NODES;
-            state.watch = false;
-        }
-        let mut chunks = self.chunks.borrow_mut();
-        for &chunk in chunks.iter().skip(KEPT_CHUNKS) {
-            // SAFETY: allocated by `make_room` with this layout, and no handle to it is live.
-            unsafe { alloc::dealloc(chunk.cast(), chunk_layout::<T>()) }
-        }
-        chunks.truncate(KEPT_CHUNKS);
-        drop(chunks);
-        self.owner.store(0, Relaxed);
-        if self.generation.load(Relaxed) < u32::MAX / 2 {
-            T::pool()
-                .lock()
-                .unwrap_or_else(|poison| poison.into_inner())
-                .push(self);
-        }
-    }
-
     #[inline(always)]
     pub(crate) fn generation(&self) -> u32 {
         self.generation.load(Relaxed)
@@ -224,64 +182,6 @@ impl<T: Real> List<T> {
     #[inline(always)]
     fn on_own_thread(&self) -> bool {
         self.owner.load(Relaxed) == thread::current()
-    }
-
-    /// The generation that began with the last `clear`.
-    pub(crate) fn cleared(&self) -> u32 {
-        self.cleared.load(Relaxed)
-    }
-
-    /// Whether buffers taken in this generation may go back to the pool.
-    pub(crate) fn may_recycle(&self, generation: u32) -> bool {
-        self.on_own_thread() && generation >= self.cleared() && self.state.try_borrow_mut().is_ok()
-    }
-
-    /// Whether the node still is what it was when the handle was made.
-    #[inline]
-    pub(crate) fn is_live(&self, generation: u32, id: u32) -> bool {
-        if self.is_current(generation) {
-            return true;
-        }
-        if !self.on_own_thread() || generation < self.cleared() || generation == CONSTANT {
-            return false;
-        }
-        id < self.survivors.get() || {
-            let state = self.state.borrow();
-            let later = state
-                .rewinds
-                .partition_point(|&(began, _)| began <= generation);
-            state.rewinds.get(later).is_some_and(|&(_, kept)| id < kept)
-        }
-    }
-
-    /// Why a handle that is not live is not.
-    #[cold]
-    pub(crate) fn why_dead(
-        &self,
-        op: &'static str,
-        kind: &'static str,
-        generation: u32,
-        id: u32,
-    ) -> Error {
-        if generation == CONSTANT {
-            return Error::Constant { op, kind };
-        }
-        let gone = generation < self.cleared();
-        if !gone && !self.on_own_thread() {
-            return Error::WrongThread { op };
-        }
-        Error::Stale {
-            op,
-            kind,
-            node: id,
-            recorded: generation,
-            fate: if gone {
-                "cleared or dropped"
-            } else {
-                "rewound"
-            },
-            current: self.generation(),
-        }
     }
 
     /// Appends a node.
@@ -426,81 +326,6 @@ impl<T: Real> List<T> {
         self.limit.set(end.min(max_nodes).max(id));
     }
 
-    fn non_finite(
-        &self,
-        direction: &'static str,
-        node: u32,
-        op: &str,
-        value: T,
-        operands: &[u32],
-        location: &Location<'_>,
-    ) -> Error {
-        let operands: Vec<String> = operands
-            .iter()
-            .filter(|&&id| id < node)
-            .map(|&id| self.describe(id))
-            .collect();
-        let operands = operands.join(", ");
-        Error::NonFinite {
-            direction,
-            node,
-            op: op.to_owned(),
-            value: value.as_f64(),
-            operands: if operands.is_empty() {
-                "none".to_owned()
-            } else {
-                operands
-            },
-            location: location.to_string(),
-        }
-    }
-
-    /// A backward contribution that is not finite, told with the line that recorded the node.
-    #[cold]
-    pub(crate) fn non_finite_backward(&self, id: u32, op: &str, value: T) -> Error {
-        let origin = self.origin(id);
-        let node = self.node(id);
-        let operands = self.state.borrow().aux_of(&node).map_or_else(
-            || SmallVec::from_slice(&[node.operand(0), node.operand(1)]),
-            |aux| aux.operands.clone(),
-        );
-        let mut error = self.non_finite("backward", id, op, value, &operands, Location::caller());
-        if let Error::NonFinite { location, .. } = &mut error {
-            *location = origin.map_or_else(
-                || "an unknown line (recorded before the watch was on)".to_owned(),
-                |origin| origin.to_string(),
-            );
-        }
-        error
-    }
-
-    /// A tensor with an element that is not finite.
-    #[cold]
-    #[track_caller]
-    pub(crate) fn non_finite_tensor(
-        &self,
-        node: u32,
-        op: &str,
-        value: T,
-        operands: &[u32],
-    ) -> Error {
-        self.non_finite("forward", node, op, value, operands, Location::caller())
-    }
-
-    /// A node in a few words: its name or number, and its value.
-    pub(crate) fn describe(&self, id: u32) -> String {
-        let state = self.state.borrow();
-        let name = state
-            .names
-            .get(&id)
-            .map_or_else(|| format!("node {id}"), |name| format!("`{name}`"));
-        let node = self.node(id);
-        match state.aux_of(&node) {
-            Some(aux) => format!("{name} of shape {:?}", aux.shape.as_slice()),
-            None => format!("{name} = {}", node.value),
-        }
-    }
-
     /// A copy of a node.
     ///
     /// # Panics
@@ -544,160 +369,6 @@ impl<T: Real> List<T> {
 
     pub(crate) fn state_mut(&self) -> std::cell::RefMut<'_, State<T>> {
         self.state.borrow_mut()
-    }
-
-    pub(crate) fn position(&self) -> Position {
-        let state = self.state.borrow();
-        Position {
-            nodes: self.len.get(),
-            aux: state.aux.len(),
-            arena: state.arena.position(),
-        }
-    }
-
-    /// Drops every node recorded after `position`; earlier handles live on.
-    ///
-    /// # Panics
-    ///
-    /// While a sweep is under way.
-    #[track_caller]
-    pub(crate) fn rewind(&self, position: Position) {
-        self.refuse_while_sweeping("rewind");
-        self.drop_tail(position);
-    }
-
-    /// [`List::rewind`] for a sweep that drops what it recorded itself.
-    #[track_caller]
-    pub(crate) fn drop_tail(&self, position: Position) {
-        let began = self.next_generation();
-        self.survivors.set(self.survivors.get().min(position.nodes));
-        {
-            let mut state = self.state.borrow_mut();
-            while state
-                .rewinds
-                .last()
-                .is_some_and(|&(_, kept)| kept >= position.nodes)
-            {
-                state.rewinds.pop();
-            }
-            state.rewinds.push((began, position.nodes));
-        }
-        self.reset_to(position);
-    }
-
-    /// Drops every node.
-    ///
-    /// # Panics
-    ///
-    /// While a sweep is under way.
-    #[track_caller]
-    pub(crate) fn clear(&self) {
-        self.refuse_while_sweeping("clear");
-        self.next_generation();
-        self.forget_nodes();
-    }
-
-    fn forget_nodes(&self) {
-        self.cleared.store(self.generation(), Relaxed);
-        self.survivors.set(MAX_NODES);
-        self.state.borrow_mut().rewinds.clear();
-        self.reset_to(Position {
-            nodes: 0,
-            aux: 0,
-            arena: (0, 0),
-        });
-    }
-
-    #[track_caller]
-    fn refuse_while_sweeping(&self, what: &str) {
-        assert!(
-            !self.is_sweeping(),
-            "{what}: a derivative is being computed on this tape; wait until it returns"
-        );
-    }
-
-    pub(crate) fn is_sweeping(&self) -> bool {
-        self.state.borrow().sweeping > 0
-    }
-
-    #[track_caller]
-    fn next_generation(&self) -> u32 {
-        let next = self.generation() + 1;
-        assert!(
-            next < CONSTANT,
-            "the tape has been cleared or rewound 2^32 times; make a new one"
-        );
-        self.generation.store(next, Relaxed);
-        next
-    }
-
-    fn reset_to(&self, position: Position) {
-        // Dropped last, when nothing is borrowed: what a user's closure captured may use a tape
-        // when it goes.
-        let _customs: Vec<TensorOp<T>>;
-        let mut state = self.state.borrow_mut();
-        _customs = state
-            .aux
-            .drain(position.aux..)
-            .map(|aux| aux.op)
-            .filter(|op| matches!(op, TensorOp::Custom(_)))
-            .collect();
-        state.arena.rewind(position.arena);
-        state.thaw(position.nodes);
-        if !state.names.is_empty() {
-            state.names.split_off(&position.nodes);
-        }
-        if !state.origins.is_empty() {
-            state.origins.split_off(&position.nodes);
-        }
-        self.len.set(position.nodes);
-        self.limit.set(position.nodes);
-        if ((position.nodes >> CHUNK_BITS) as usize) < self.chunks.borrow().len() && !state.watch {
-            self.enter(position.nodes, state.max_nodes, false);
-        }
-    }
-
-    /// Turns the watch for numbers that are not finite on or off.
-    pub(crate) fn set_watch(&self, on: bool) {
-        self.state.borrow_mut().watch = on;
-        self.limit.set(self.len.get());
-    }
-
-    pub(crate) fn is_watched(&self) -> bool {
-        self.state.borrow().watch
-    }
-
-    /// Lowers (or raises) the number of nodes at which the tape is full.
-    pub(crate) fn set_max_nodes(&self, max_nodes: u32) {
-        self.state.borrow_mut().max_nodes = max_nodes.min(MAX_NODES);
-        self.limit.set(self.len.get());
-    }
-
-    pub(crate) fn origin(&self, id: u32) -> Option<&'static Location<'static>> {
-        self.state.borrow().origins.get(&id).copied()
-    }
-
-    /// Starts something that leaves the list as it is if it fails or panics.
-    ///
-    /// Only for a list that the calling thread owns.
-    pub(crate) fn attempt(&'static self) -> Attempt<T> {
-        // Code of the user's may run meanwhile: it must not see, or move, what may be taken back.
-        self.state.borrow_mut().sweeping += 1;
-        Attempt {
-            list: self,
-            position: self.position(),
-            cleared: self.cleared(),
-            kept: false,
-        }
-    }
-
-    /// Keeps nodes from going away until the guard is dropped.
-    pub(crate) fn sweep_guard(&'static self) -> SweepGuard<T> {
-        self.state.borrow_mut().sweeping += 1;
-        SweepGuard {
-            list: self,
-            cleared: self.cleared(),
-        }
     }
 
     /// Bytes held by nodes, tensors and tables.
@@ -745,57 +416,6 @@ impl<T: Real> State<T> {
         let next = self.frozen.partition_point(|&(start, _)| start <= id);
         let (start, end) = *self.frozen.get(next.checked_sub(1)?)?;
         (id < end).then_some((start, end))
-    }
-}
-
-/// Takes back what is recorded while it lives, unless it is kept.
-pub(crate) struct Attempt<T: Real> {
-    list: &'static List<T>,
-    position: Position,
-    cleared: u32,
-    kept: bool,
-}
-
-impl<T: Real> Attempt<T> {
-    /// Keeps what was recorded if the attempt succeeded.
-    pub(crate) fn settle<V>(mut self, result: Result<V, Error>) -> Result<V, Error> {
-        self.kept = result.is_ok();
-        result
-    }
-}
-
-impl<T: Real> Drop for Attempt<T> {
-    fn drop(&mut self) {
-        self.list.state.borrow_mut().sweeping -= 1;
-        if !self.kept
-            && self.list.cleared() == self.cleared
-            && self.list.len() > self.position.nodes
-        {
-            self.list.drop_tail(self.position);
-        }
-    }
-}
-
-/// Holds a list still while a derivative is computed.
-pub(crate) struct SweepGuard<T: Real> {
-    list: &'static List<T>,
-    cleared: u32,
-}
-
-impl<T: Real> SweepGuard<T> {
-    /// Stops if the tape was dropped by code that the sweep called.
-    #[track_caller]
-    pub(crate) fn check(&self) {
-        assert!(
-            self.list.cleared() == self.cleared,
-            "the tape was dropped while a derivative was being computed on it"
-        );
-    }
-}
-
-impl<T: Real> Drop for SweepGuard<T> {
-    fn drop(&mut self) {
-        self.list.state.borrow_mut().sweeping -= 1;
     }
 }
 

@@ -1,0 +1,211 @@
+//! What a numeric sweep found, by handle.
+
+use std::cell::OnceCell;
+use std::marker::PhantomData;
+use std::ops::Index;
+
+use ndarray::{ArrayD, IxDyn};
+
+use crate::error::{Error, or_panic};
+use crate::list::List;
+use crate::numeric::TensorEntry;
+use crate::real::Real;
+use crate::sweep_numeric::Numbers;
+use crate::tensor::Tensor;
+use crate::var::Var;
+
+/// One number for each scalar node and one array for each tensor: what a numeric sweep found.
+///
+/// [`Var::backward`] fills it with adjoints, [`Tape::jvp`](crate::Tape::jvp) with tangents. It is a
+/// value of its own: nothing accumulates from one sweep to the next, and nothing needs to be
+/// zeroed. Inputs and intermediate nodes are asked in the same way; a node without a path counts
+/// as zero.
+///
+/// ```
+/// let tape = wengert::Tape::new();
+/// let x = tape.var(3.0);
+/// let y = x * x;
+/// let z = y.exp();
+/// let g = z.backward();
+/// assert_eq!(g[y], 9.0_f64.exp());
+/// assert_eq!(g[x], 6.0 * 9.0_f64.exp());
+/// ```
+///
+/// It stays on the thread of its tape:
+///
+/// ```compile_fail,E0277
+/// let tape = wengert::Tape::new();
+/// let g = tape.var(3.0).backward();
+/// std::thread::spawn(move || drop(g));
+/// ```
+pub struct Gradients<T: Real = f64> {
+    list: &'static List<T>,
+    generation: u32,
+    scalars: Vec<T>,
+    /// In the order of their nodes; what has no path is filled in when it is asked for.
+    tensors: Vec<TensorEntry<T>>,
+    zero: T,
+    stays_on_its_thread: PhantomData<*const ()>,
+}
+
+impl<T: Real> Gradients<T> {
+    pub(crate) fn new(numbers: Numbers<T>, generation: u32) -> Self {
+        let Numbers {
+            list,
+            scalars,
+            tensors: mut found,
+            ..
+        } = numbers;
+        let mut tensors = std::mem::take(&mut list.state_mut().gradients);
+        tensors.extend(
+            list.state()
+                .aux
+                .iter()
+                .take(found.len())
+                .map(|aux| TensorEntry {
+                    node: aux.node,
+                    shape: aux.shape.clone(),
+                    array: OnceCell::new(),
+                    pooled: false,
+                }),
+        );
+        for (entry, found) in tensors.iter_mut().zip(found.drain(..)) {
+            if let Some(array) = found {
+                let (numbers, shape) = array.into_vec();
+                let array = ArrayD::from_shape_vec(IxDyn(&shape), numbers);
+                entry.array = OnceCell::from(array.expect("as many numbers as the shape holds"));
+                entry.pooled = true;
+            }
+        }
+        list.state_mut().adjoints = found;
+        Self {
+            list,
+            generation,
+            scalars,
+            tensors,
+            zero: T::zero(),
+            stays_on_its_thread: PhantomData,
+        }
+    }
+
+    /// The derivative at a scalar node; `None` if the handle is not of this tape, stale or a constant.
+    pub fn get(&self, var: Var<T>) -> Option<&T> {
+        self.scalar(var).ok()
+    }
+
+    /// The derivative at a tensor, in its shape; `None` if the handle is not of this tape or stale.
+    pub fn get_tensor(&self, tensor: Tensor<T>) -> Option<&ArrayD<T>> {
+        self.array(tensor).ok()
+    }
+
+    fn check(
+        &self,
+        list: &'static List<T>,
+        generation: u32,
+        id: u32,
+        kind: &'static str,
+    ) -> Result<(), Error> {
+        let op = "Gradients";
+        if generation == crate::list::CONSTANT {
+            return Err(Error::Constant { op, kind });
+        }
+        if !std::ptr::eq(list, self.list) {
+            return Err(Error::Foreign { op });
+        }
+        // A handle of the sweep's own generation stays good after the tape moves on.
+        if generation == self.generation
+            || (generation < self.generation && list.is_live(generation, id))
+        {
+            return Ok(());
+        }
+        if list.is_live(generation, id) {
+            // A newer handle of a node that the sweep has seen.
+            if (id as usize) < self.scalars.len() && list.is_live(self.generation, id) {
+                return Ok(());
+            }
+            return Err(Error::Argument {
+                op,
+                detail: format!("node {id} was recorded after this sweep; sweep again"),
+            });
+        }
+        Err(list.why_dead(op, kind, generation, id))
+    }
+
+    pub(crate) fn scalar(&self, var: Var<T>) -> Result<&T, Error> {
+        self.check(var.list, var.generation, var.id, "Var")?;
+        Ok(self.scalars.get(var.id as usize).unwrap_or(&self.zero))
+    }
+
+    fn array(&self, tensor: Tensor<T>) -> Result<&ArrayD<T>, Error> {
+        self.check(tensor.list, tensor.generation, tensor.id, "Tensor")?;
+        let entry = self
+            .tensors
+            .binary_search_by_key(&tensor.id, |entry| entry.node);
+        let Ok(entry) = entry.map(|index| &self.tensors[index]) else {
+            return Err(Error::Argument {
+                op: "Gradients",
+                detail: "this tensor was recorded after the sweep, or is a plain scalar; index by its Var, or sweep again".to_owned(),
+            });
+        };
+        Ok(entry.array.get_or_init(|| match entry.shape.is_empty() {
+            true => ndarray::arr0(self.scalars[tensor.id as usize]).into_dyn(),
+            false => ArrayD::zeros(IxDyn(&entry.shape)),
+        }))
+    }
+}
+
+impl<T: Real> Index<Var<T>> for Gradients<T> {
+    type Output = T;
+    /// The derivative at a scalar node.
+    ///
+    /// # Panics
+    ///
+    /// If the handle is not of this tape, stale or a constant.
+    #[track_caller]
+    fn index(&self, var: Var<T>) -> &T {
+        or_panic(self.scalar(var))
+    }
+}
+
+impl<T: Real> Index<Tensor<T>> for Gradients<T> {
+    type Output = ArrayD<T>;
+    /// The derivative at a tensor, in its shape.
+    ///
+    /// # Panics
+    ///
+    /// If the handle is not of this tape, stale, or recorded after the sweep.
+    #[track_caller]
+    fn index(&self, tensor: Tensor<T>) -> &ArrayD<T> {
+        or_panic(self.array(tensor))
+    }
+}
+
+impl<T: Real> Drop for Gradients<T> {
+    /// Gives the buffers back to the tape's pool, if the tape still is what it was.
+    fn drop(&mut self) {
+        if !self.list.may_recycle(self.generation) {
+            return;
+        }
+        let mut state = self.list.state_mut();
+        state.buffers.give(std::mem::take(&mut self.scalars));
+        for mut entry in self.tensors.drain(..) {
+            if entry.pooled
+                && let Some(array) = entry.array.take()
+            {
+                state.buffers.give(array.into_raw_vec_and_offset().0);
+            }
+        }
+        state.gradients = std::mem::take(&mut self.tensors);
+    }
+}
+
+impl<T: Real> std::fmt::Debug for Gradients<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Gradients({} nodes, {} tensors)",
+            self.scalars.len(),
+            self.tensors.len()
+        )
+    }
+}
