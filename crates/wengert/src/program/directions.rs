@@ -3,10 +3,10 @@
 use pulp::Arch;
 
 use crate::num::{Dual, N};
-use crate::program::Code;
 use crate::program::lanes::kernels::{Dispatch, Kernel};
 use crate::program::lanes::{Few, LANES};
 use crate::program::replay::{inputs, params};
+use crate::program::{Code, Kind};
 use crate::rules::expand::Elementwise;
 
 /// How many directions go together.
@@ -37,16 +37,23 @@ impl Directions {
         for run in code.runs.iter().filter(|run| !run.stopped) {
             let (args, at) = (code.args_of(run), code.slot_of(run));
             let (before, out) = self.tangents.split_at_mut(at);
-            run.op.visit(Dispatch {
-                arch,
-                kernel: Tangents {
-                    args,
-                    values,
-                    z: &values[at..],
-                    before,
-                    out: &mut out[..args.len()],
-                },
-            });
+            let out = &mut out[..args.len()];
+            match run.kind {
+                Kind::Rule(op) => op.visit(Dispatch {
+                    arch,
+                    kernel: Tangents {
+                        args,
+                        values,
+                        z: &values[at..],
+                        before,
+                        out,
+                    },
+                }),
+                Kind::Sum => arch.dispatch(
+                    #[inline(always)]
+                    || code.sums_of(run, values).tangents(before, out),
+                ),
+            }
         }
         self.adjoints.clear();
         self.adjoints.resize(code.slots(), 0.0);
@@ -57,19 +64,30 @@ impl Directions {
             let (args, at) = (code.args_of(run), code.slot_of(run));
             let (before, own) = self.adjoints.split_at_mut(at);
             let (seconds_before, own_seconds) = self.seconds.split_at_mut(at);
-            run.op.visit(Dispatch {
-                arch,
-                kernel: Seconds {
-                    args,
-                    values,
-                    tangents: &self.tangents,
-                    at,
-                    adjoints: before,
-                    seconds: seconds_before,
-                    own: &own[..args.len()],
-                    own_seconds: &own_seconds[..args.len()],
-                },
-            });
+            let (own, own_seconds) = (&own[..args.len()], &own_seconds[..args.len()]);
+            let tangents = &self.tangents;
+            match run.kind {
+                Kind::Rule(op) => op.visit(Dispatch {
+                    arch,
+                    kernel: Seconds {
+                        args,
+                        values,
+                        tangents,
+                        at,
+                        adjoints: before,
+                        seconds: seconds_before,
+                        own,
+                        own_seconds,
+                    },
+                }),
+                Kind::Sum => arch.dispatch(
+                    #[inline(always)]
+                    || {
+                        let sums = code.sums_of(run, values);
+                        sums.second_adjoints(tangents, before, seconds_before, own, own_seconds);
+                    },
+                ),
+            }
         }
         &self.seconds[..code.inputs]
     }

@@ -5,8 +5,9 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::guards::Asked;
-use crate::program::{Code, Guarded, Program, Run};
-use crate::rules::{OPS, Op};
+use crate::program::sums::Term;
+use crate::program::{Code, Guarded, Kind, Program, Run};
+use crate::rules::OPS;
 
 const VERSION: u32 = 1;
 
@@ -25,6 +26,8 @@ struct Stored {
     guards: Vec<StoredGuard>,
 }
 
+/// A run of operations on slots, or of sums. Of a sum, each term is three numbers: 0 for a number, 2 for a product, 1 more if it
+/// is subtracted; and two slots, the same for a number.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StoredRun {
@@ -39,6 +42,16 @@ struct StoredGuard {
     asked: String,
     sides: [u32; 2],
     line: String,
+}
+
+/// The name of a run of sums, which is that of no operation.
+const SUM: &str = "sum of products";
+
+fn stored(term: &Term) -> [u32; 3] {
+    let first = term.first() as u32;
+    let second = term.second().map(|slot| slot as u32);
+    let kind = 2 * u32::from(second.is_some()) + u32::from(term.minus());
+    [kind, first, second.unwrap_or(first)]
 }
 
 impl Serialize for Program {
@@ -61,19 +74,31 @@ impl Stored {
     fn of(code: &Code) -> Self {
         let mut inputs = vec![false; code.inputs];
         let runs = code.runs.iter().map(|run| {
-            let (a, p) = run.op.visit(crate::inspect::Arity);
-            let args: Vec<Vec<u32>> = code
-                .args_of(run)
-                .iter()
-                .map(|args| args[..a + p].to_vec())
-                .collect();
-            for &slot in args.iter().flatten() {
-                if let Some(used) = inputs.get_mut(slot as usize) {
-                    *used = true;
-                }
+            for args in code.args_of(run) {
+                code.each_operand(run.kind, args, |slot| {
+                    if let Some(used) = inputs.get_mut(slot) {
+                        *used = true;
+                    }
+                });
             }
+            let all = code.args_of(run).iter();
+            let (op, args) = match run.kind {
+                Kind::Rule(op) => {
+                    let (a, p) = op.visit(crate::inspect::Arity);
+                    (op.name(), all.map(|args| args[..a + p].to_vec()).collect())
+                }
+                Kind::Sum => {
+                    let terms = all.map(|args| code.terms_of(args).iter());
+                    (
+                        SUM,
+                        terms
+                            .map(|terms| terms.flat_map(stored).collect())
+                            .collect(),
+                    )
+                }
+            };
             StoredRun {
-                op: run.op.name().to_owned(),
+                op: op.to_owned(),
                 stopped: run.stopped,
                 args,
             }
@@ -104,6 +129,11 @@ impl Stored {
             ));
         }
         let count: usize = self.runs.iter().map(|run| run.args.len()).sum();
+        let sums = self.runs.iter().filter(|run| run.op == SUM);
+        let terms: usize = sums
+            .flat_map(|run| &run.args)
+            .map(|args| args.len() / 3)
+            .sum();
         let first = self.inputs.len() + self.constants.len();
         let slots = first + count;
         if slots >= 1 << 30 {
@@ -113,15 +143,16 @@ impl Stored {
             inputs: self.inputs.len(),
             constants: self.constants.into_iter().map(f64::from_bits).collect(),
             args: Vec::with_capacity(count),
+            terms: Vec::with_capacity(terms),
             runs: Vec::with_capacity(self.runs.len()),
             outputs: self.outputs,
             guards: Vec::with_capacity(self.guards.len()),
         };
         for run in &self.runs {
-            let op = run.checked(&mut code)?;
+            let kind = run.checked(&mut code)?;
             let start = code.args.len() - run.args.len();
             code.runs.push(Run {
-                op,
+                kind,
                 stopped: run.stopped,
                 start: start as u32,
                 end: code.args.len() as u32,
@@ -148,14 +179,18 @@ impl Stored {
 }
 
 impl StoredRun {
-    /// The opcode, if the arguments, which are appended to the code, fit it.
-    fn checked(&self, code: &mut Code) -> Result<Op, String> {
-        let Some(info) = OPS.iter().find(|info| info.name == self.op) else {
-            return Err(format!("no operation is called {:?}", self.op));
-        };
+    /// What the run does, if the arguments, which are appended to the code, fit it.
+    fn checked(&self, code: &mut Code) -> Result<Kind, String> {
         if self.args.is_empty() {
             return Err(format!("a run of {} is empty", self.op));
         }
+        if self.op == SUM {
+            self.checked_sums(code)?;
+            return Ok(Kind::Sum);
+        }
+        let Some(info) = OPS.iter().find(|info| info.name == self.op) else {
+            return Err(format!("no operation is called {:?}", self.op));
+        };
         let (inputs, params) = (info.inputs.len(), info.params.len());
         let before = code.first() + code.args.len();
         let constants = code.inputs..code.first();
@@ -187,6 +222,39 @@ impl StoredRun {
             args[..given.len()].copy_from_slice(given);
             code.args.push(args);
         }
-        Ok(info.op)
+        Ok(Kind::Rule(info.op))
+    }
+
+    fn checked_sums(&self, code: &mut Code) -> Result<(), String> {
+        if self.stopped {
+            return Err("a run of sums is stopped".to_owned());
+        }
+        let before = (code.first() + code.args.len()) as u32;
+        for given in &self.args {
+            let start = code.terms.len() as u32;
+            let (terms, []) = given.as_chunks::<3>() else {
+                return Err(format!("a sum of {} numbers, not of threes", given.len()));
+            };
+            for &[kind, x, y] in terms {
+                let (product, minus) = match kind {
+                    0 | 1 if x == y => (false, kind == 1),
+                    2 | 3 => (true, kind == 3),
+                    _ => {
+                        return Err(format!(
+                            "no term of a sum is of the kind {kind} on {x} and {y}"
+                        ));
+                    }
+                };
+                if x.max(y) >= before {
+                    return Err(format!(
+                        "a sum works on slot {}, which comes later",
+                        x.max(y)
+                    ));
+                }
+                code.terms.push(Term::new(x, product.then_some(y), minus));
+            }
+            code.args.push([start, code.terms.len() as u32, 0]);
+        }
+        Ok(())
     }
 }

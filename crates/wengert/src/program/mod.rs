@@ -5,11 +5,13 @@ mod colour;
 mod directions;
 #[cfg(feature = "serde")]
 mod file;
+mod fuse;
 mod lanes;
 mod pattern;
 mod replay;
 mod schedule;
 mod sparse;
+mod sums;
 
 use std::panic::Location;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use ndarray::Array2;
 use crate::error::{Error, fail};
 use crate::guards::{Asked, Compared as _, Side};
 use crate::program::build::Place;
+use crate::program::sums::Term;
 use crate::rules::Op;
 use crate::tape::Tape;
 use crate::var::Var;
@@ -66,17 +69,28 @@ pub struct Program {
 struct Code {
     inputs: usize,
     constants: Vec<f64>,
-    /// The slots of each instruction's inputs and parameters.
+    /// The slots of each instruction's inputs and parameters; of a sum, where its terms begin and end.
     args: Vec<[u32; 3]>,
+    /// The terms of all sums.
+    terms: Vec<Term>,
     runs: Vec<Run>,
     outputs: Vec<u32>,
     guards: Vec<Guarded>,
 }
 
-/// Instructions with one opcode that do not depend on each other.
+/// What an instruction does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A row of the table.
+    Rule(Op),
+    /// Adds numbers and products of two.
+    Sum,
+}
+
+/// Instructions of one kind that do not depend on each other.
 #[derive(Clone, Copy, Debug)]
 struct Run {
-    op: Op,
+    kind: Kind,
     /// No derivative passes.
     stopped: bool,
     start: u32,

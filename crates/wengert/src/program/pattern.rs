@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use rustc_hash::FxBuildHasher;
 
-use crate::program::Code;
+use crate::program::{Code, Kind};
 use crate::rules::Op;
 
 /// Inputs in rising order; nodes that depend on the same inputs share one list.
@@ -80,11 +80,8 @@ fn walk(
 ) {
     let mut uses = vec![0_u32; code.slots()];
     for run in code.runs.iter().filter(|run| !run.stopped) {
-        let (inputs, _) = run.op.visit(crate::inspect::Arity);
         for args in code.args_of(run) {
-            for &slot in &args[..inputs] {
-                uses[slot as usize] += 1;
-            }
+            code.each_operand(run.kind, args, |slot| uses[slot] += 1);
         }
     }
     for &slot in &code.outputs {
@@ -103,16 +100,27 @@ fn walk(
         vec![whole(&mut sets[slot])]
     };
     for run in code.runs.iter().filter(|run| !run.stopped) {
-        let (inputs, _) = run.op.visit(crate::inspect::Arity);
         let first = code.slot_of(run);
         for (args, slot) in code.args_of(run).iter().zip(first..) {
-            let mut parts = [const { Parts::new() }; 3];
-            for (parts, &arg) in parts.iter_mut().zip(&args[..inputs]) {
-                *parts = take(&mut sets, arg as usize);
-            }
-            sets[slot] = match operation(run.op, &mut parts[..inputs]) {
-                Some(inputs) => vec![inputs],
-                None => parts.into_iter().reduce(join).unwrap_or_default(),
+            let mut apply = |op: Op, slots: &mut dyn Iterator<Item = usize>| {
+                let mut parts: Vec<Parts> = slots.map(|slot| take(&mut sets, slot)).collect();
+                match operation(op, &mut parts) {
+                    Some(inputs) => vec![inputs],
+                    None => parts.into_iter().reduce(join).unwrap_or_default(),
+                }
+            };
+            sets[slot] = match run.kind {
+                Kind::Rule(op) => {
+                    let (inputs, _) = op.visit(crate::inspect::Arity);
+                    apply(op, &mut args[..inputs].iter().map(|&slot| slot as usize))
+                }
+                Kind::Sum => {
+                    let terms = code.terms_of(args).iter().map(|term| {
+                        let op = term.second().map_or(Op::copy, |_| Op::mul);
+                        apply(op, &mut term.slots())
+                    });
+                    terms.reduce(join).unwrap_or_default()
+                }
             };
         }
     }

@@ -5,7 +5,8 @@ use ndarray::Array2;
 use crate::error::Error;
 use crate::num::{Dual, N};
 use crate::program::directions::{DIRECTIONS, Directions};
-use crate::program::{Code, Guarded, Run};
+use crate::program::sums::{Sums, Term};
+use crate::program::{Code, Guarded, Kind, Run};
 use crate::rules::expand::{Elementwise, Visitor};
 use crate::rules::structural::map::absorb;
 
@@ -218,7 +219,10 @@ impl<'p> Workspace<'p> {
             let (args, at) = (code.args_of(run), code.slot_of(run));
             let (before, rest) = self.values.split_at_mut(at);
             let out = &mut rest[..args.len()];
-            run.op.visit(Forward { args, before, out });
+            match run.kind {
+                Kind::Rule(op) => op.visit(Forward { args, before, out }),
+                Kind::Sum => code.sums_of(run, before).forward(out),
+            }
         }
         for guard in &code.guards {
             let [x, y] = guard.sides.map(|slot| self.values[slot as usize]);
@@ -238,13 +242,17 @@ impl<'p> Workspace<'p> {
         for run in code.runs.iter().filter(|run| !run.stopped) {
             let (args, at) = (code.args_of(run), code.slot_of(run));
             let (before, rest) = self.tangents.split_at_mut(at);
-            run.op.visit(Tangents {
-                args,
-                values: &self.values,
-                at,
-                before,
-                out: &mut rest[..args.len()],
-            });
+            let (values, out) = (&self.values, &mut rest[..args.len()]);
+            match run.kind {
+                Kind::Rule(op) => op.visit(Tangents {
+                    args,
+                    values,
+                    at,
+                    before,
+                    out,
+                }),
+                Kind::Sum => code.sums_of(run, values).tangents(before, out),
+            }
         }
     }
 
@@ -282,13 +290,17 @@ impl<'p> Workspace<'p> {
         for run in code.runs.iter().rev().filter(|run| !run.stopped) {
             let (args, at) = (code.args_of(run), code.slot_of(run));
             let (before, rest) = self.adjoints.split_at_mut(at);
-            run.op.visit(Adjoints {
-                args,
-                values: &self.values,
-                at,
-                before,
-                own: &rest[..args.len()],
-            });
+            let (values, own) = (&self.values, &rest[..args.len()]);
+            match run.kind {
+                Kind::Rule(op) => op.visit(Adjoints {
+                    args,
+                    values,
+                    at,
+                    before,
+                    own,
+                }),
+                Kind::Sum => code.sums_of(run, values).adjoints(before, own),
+            }
         }
     }
 
@@ -304,14 +316,23 @@ impl<'p> Workspace<'p> {
             let (args, at) = (code.args_of(run), code.slot_of(run));
             let (before, rest) = self.adjoints.split_at_mut(at);
             let (second_before, second_rest) = self.second.split_at_mut(at);
-            run.op.visit(SecondAdjoints {
-                args,
-                values: &self.values,
-                tangents: &self.tangents,
-                at,
-                before: [before, second_before],
-                own: [&rest[..args.len()], &second_rest[..args.len()]],
-            });
+            let (values, tangents) = (&self.values, &self.tangents);
+            let own = [&rest[..args.len()], &second_rest[..args.len()]];
+            match run.kind {
+                Kind::Rule(op) => op.visit(SecondAdjoints {
+                    args,
+                    values,
+                    tangents,
+                    at,
+                    before: [before, second_before],
+                    own,
+                }),
+                Kind::Sum => {
+                    let [own, own_second] = own;
+                    let sums = code.sums_of(run, values);
+                    sums.second_adjoints(tangents, before, second_before, own, own_second);
+                }
+            }
         }
     }
 }
@@ -319,6 +340,38 @@ impl<'p> Workspace<'p> {
 impl Code {
     pub(super) fn args_of(&self, run: &Run) -> &[[u32; 3]] {
         &self.args[run.start as usize..run.end as usize]
+    }
+
+    /// Calls `each` with the slot of every number through which a derivative passes into an instruction.
+    pub(super) fn each_operand(&self, kind: Kind, args: &[u32; 3], each: impl FnMut(usize)) {
+        match kind {
+            Kind::Rule(op) => {
+                let (inputs, _) = op.visit(crate::inspect::Arity);
+                args[..inputs]
+                    .iter()
+                    .map(|&slot| slot as usize)
+                    .for_each(each);
+            }
+            Kind::Sum => self
+                .terms_of(args)
+                .iter()
+                .flat_map(|term| term.slots())
+                .for_each(each),
+        }
+    }
+
+    /// The terms of a sum.
+    pub(super) fn terms_of(&self, args: &[u32; 3]) -> &[Term] {
+        &self.terms[args[0] as usize..args[1] as usize]
+    }
+
+    /// The sums of a run, beside everything's values.
+    pub(super) fn sums_of<'a>(&'a self, run: &Run, values: &'a [f64]) -> Sums<'a> {
+        Sums {
+            args: self.args_of(run),
+            terms: &self.terms,
+            values,
+        }
     }
 
     pub(super) fn slot_of(&self, run: &Run) -> usize {

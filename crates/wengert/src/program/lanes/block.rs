@@ -3,10 +3,11 @@
 use pulp::Arch;
 
 use crate::error::Error;
-use crate::program::Run;
 use crate::program::lanes::kernels::{Dispatch, Forward, Reverse};
+use crate::program::lanes::sums::Sums;
 use crate::program::lanes::{Few, Lanes, SHARED};
 use crate::program::replay::branch_changed;
+use crate::program::{Kind, Run};
 
 /// The sum in a fixed order that has no long chain.
 pub(super) fn pairwise(x: &[f64]) -> f64 {
@@ -88,16 +89,27 @@ impl<'a> Block<'a> {
         for run in &self.lanes.runs {
             let (args, at) = (self.args_of(run), self.at(run));
             let (before, out) = self.values.split_at_mut(at);
-            run.op.visit(Dispatch {
-                arch: self.arch,
-                kernel: Forward {
+            let (shared, out) = (self.shared, &mut out[..args.len() * self.width]);
+            match run.kind {
+                Kind::Rule(op) => op.visit(Dispatch {
+                    arch: self.arch,
+                    kernel: Forward {
+                        args,
+                        shared,
+                        before,
+                        out,
+                        width: self.width,
+                    },
+                }),
+                Kind::Sum => Sums {
                     args,
-                    shared: self.shared,
-                    before,
-                    out: &mut out[..args.len() * self.width],
+                    terms: &self.lanes.terms,
+                    shared,
+                    values: before,
                     width: self.width,
-                },
-            });
+                }
+                .forward(self.arch, out),
+            }
         }
         for guard in &self.lanes.guards {
             for point in 0..self.points {
@@ -133,20 +145,32 @@ impl<'a> Block<'a> {
         for run in self.lanes.runs.iter().rev().filter(|run| !run.stopped) {
             let (args, at) = (self.args_of(run), self.at(run));
             let (before, own) = self.adjoints.split_at_mut(at);
-            run.op.visit(Dispatch {
-                arch: self.arch,
-                kernel: Reverse {
+            let own = &own[..args.len() * self.width];
+            let (shared, values) = (self.shared, &self.values);
+            match run.kind {
+                Kind::Rule(op) => op.visit(Dispatch {
+                    arch: self.arch,
+                    kernel: Reverse {
+                        args,
+                        firsts: &self.lanes.firsts[run.start as usize..run.end as usize],
+                        shared,
+                        values,
+                        z: &values[at..][..args.len() * self.width],
+                        before,
+                        own,
+                        sums: &mut self.sums,
+                        width: self.width,
+                    },
+                }),
+                Kind::Sum => Sums {
                     args,
-                    firsts: &self.lanes.firsts[run.start as usize..run.end as usize],
-                    shared: self.shared,
-                    values: &self.values,
-                    z: &self.values[at..][..args.len() * self.width],
-                    before,
-                    own: &own[..args.len() * self.width],
-                    sums: &mut self.sums,
+                    terms: &self.lanes.terms,
+                    shared,
+                    values,
                     width: self.width,
-                },
-            });
+                }
+                .reverse(self.arch, before, own, &mut self.sums),
+            }
         }
     }
 

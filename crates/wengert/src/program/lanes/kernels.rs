@@ -162,6 +162,7 @@ impl Kernel for Reverse<'_> {
             let p = params::<A, P>(args, self.shared);
             let operands = operands(args, self.shared, self.values, self.width, &mut rooms);
             let (g, z) = (g.as_chunks::<LANES>().0, z.as_chunks::<LANES>().0);
+            let mut totals = [[0.0; LANES]; A];
             for (few, (g, z)) in g.iter().zip(z).enumerate() {
                 let mut x = [[0.0; LANES]; A];
                 for (x, operand) in x.iter_mut().zip(&operands) {
@@ -176,16 +177,23 @@ impl Kernel for Reverse<'_> {
                     }
                 }
                 for (k, (terms, &slot)) in terms.iter().zip(args).enumerate() {
-                    if slot & SHARED == 0 {
+                    if slot & SHARED != 0 {
+                        add(&mut totals[k], terms);
+                    } else {
                         let adjoints = &mut before[slot as usize * per_slot + few];
                         if firsts & 1 << k != 0 {
                             *adjoints = *terms;
                         } else {
                             add(adjoints, terms);
                         }
-                    } else if let Some(sums) = self.sums.get_mut((slot & !SHARED) as usize) {
-                        add(sums, terms);
                     }
+                }
+            }
+            for (total, &slot) in totals.iter().zip(args) {
+                if slot & SHARED != 0
+                    && let Some(sums) = self.sums.get_mut((slot & !SHARED) as usize)
+                {
+                    add(sums, total);
                 }
             }
         }

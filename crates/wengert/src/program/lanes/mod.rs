@@ -7,8 +7,11 @@
 mod block;
 pub(super) mod kernels;
 mod over;
+mod split;
+mod sums;
 
 use crate::error::Error;
+use crate::program::lanes::sums::Term;
 use crate::program::replay::check_length;
 use crate::program::{Code, Guarded, Program, Run};
 
@@ -28,9 +31,11 @@ const SHARED: u32 = 1 << 31;
 pub struct Lanes {
     /// What the points share, as a program whose outputs are not asked for.
     shared: Code,
-    /// For each input of a point, then for each of its instructions, a slot.
+    /// As a program's. Each input of a point has a slot, then each of its instructions.
     args: Vec<[u32; 3]>,
-    /// For each instruction, bit `k` if its contribution to argument `k` is the first that comes: it is written
+    /// The terms of all sums.
+    terms: Vec<Term>,
+    /// For each instruction but a sum, bit `k` if its contribution to argument `k` is the first that comes: it is written
     /// where others are added, and so nothing need be zeroed before.
     firsts: Vec<u8>,
     runs: Vec<Run>,
@@ -73,103 +78,6 @@ impl Program {
 }
 
 impl Lanes {
-    fn of(code: &Code, shared: usize) -> Self {
-        let points = code.inputs - shared;
-        let mut slots = Vec::with_capacity(code.slots());
-        slots.extend((0..shared as u32).map(|slot| slot | SHARED));
-        slots.extend(0..points as u32);
-        slots.extend((0..code.constants.len() as u32).map(|k| (shared as u32 + k) | SHARED));
-        let mut split = Self {
-            shared: Code {
-                inputs: shared,
-                constants: code.constants.clone(),
-                args: Vec::new(),
-                runs: Vec::new(),
-                outputs: Vec::new(),
-                guards: Vec::new(),
-            },
-            args: Vec::new(),
-            firsts: Vec::new(),
-            runs: Vec::new(),
-            inputs: points,
-            outputs: Vec::new(),
-            untouched: Vec::new(),
-            guards: Vec::new(),
-        };
-        for run in &code.runs {
-            let (shared_start, start) = (split.shared.args.len(), split.args.len());
-            for args in code.args_of(run) {
-                // Unused places name slot 0, whatever that is.
-                let args = args.map(|slot| slots[slot as usize]);
-                let used = run.op.visit(crate::inspect::Arity);
-                let own = args[..used.0].iter().any(|slot| slot & SHARED == 0);
-                if own {
-                    slots.push((points + split.args.len()) as u32);
-                    split.args.push(args);
-                } else {
-                    slots.push((split.shared.slots() as u32) | SHARED);
-                    split.shared.args.push(args.map(|slot| slot & !SHARED));
-                }
-            }
-            let part = |start: usize, end: usize| Run {
-                start: start as u32,
-                end: end as u32,
-                ..*run
-            };
-            if split.shared.args.len() > shared_start {
-                let new = part(shared_start, split.shared.args.len());
-                split.shared.runs.push(new);
-            }
-            if split.args.len() > start {
-                split.runs.push(part(start, split.args.len()));
-            }
-        }
-        split.outputs = code
-            .outputs
-            .iter()
-            .map(|&slot| slots[slot as usize])
-            .collect();
-        for guard in &code.guards {
-            let sides = guard.sides.map(|slot| slots[slot as usize]);
-            if sides.iter().all(|side| side & SHARED != 0) {
-                let sides = sides.map(|side| side & !SHARED);
-                split.shared.guards.push(Guarded {
-                    sides,
-                    ..guard.clone()
-                });
-            } else {
-                split.guards.push(Guarded {
-                    sides,
-                    ..guard.clone()
-                });
-            }
-        }
-        split.find_firsts();
-        split
-    }
-
-    /// Walks as the reverse sweep does.
-    fn find_firsts(&mut self) {
-        let mut touched = vec![false; self.inputs + self.args.len()];
-        for &output in self.outputs.iter().filter(|&&output| output & SHARED == 0) {
-            touched[output as usize] = true;
-        }
-        self.firsts = vec![0; self.args.len()];
-        for run in self.runs.iter().rev().filter(|run| !run.stopped) {
-            let (inputs, _) = run.op.visit(crate::inspect::Arity);
-            for at in run.start as usize..run.end as usize {
-                for (k, &slot) in self.args[at][..inputs].iter().enumerate() {
-                    if slot & SHARED == 0 && !touched[slot as usize] {
-                        touched[slot as usize] = true;
-                        self.firsts[at] |= 1 << k;
-                    }
-                }
-            }
-        }
-        let untouched = touched.iter().zip(0..).filter(|(touched, _)| !**touched);
-        self.untouched = untouched.map(|(_, slot)| slot).collect();
-    }
-
     /// The points: a number for each shared input, and for each other input a column with a number for each point.
     ///
     /// # Errors
