@@ -1,5 +1,6 @@
 //! Programs over many data points, beside the same programs at one point after the other.
 
+use ndarray::Array2;
 use wengert::rules::OPS;
 use wengert::{Error, Program, Var};
 
@@ -27,7 +28,8 @@ fn compare(what: &str, program: &Program, shared: usize, n: usize) {
     let values = over.values().unwrap();
     let jacobians = over.jacobians().unwrap();
     let mut sums = vec![0.0; program.outputs()];
-    let mut gradient = vec![0.0; shared];
+    let mut derivatives = Array2::<f64>::zeros((program.outputs(), shared));
+    let mut hessian = Array2::<f64>::zeros((shared, shared));
     let near = |got: f64, wanted: f64, scale: f64| {
         assert!(
             got == wanted || (got - wanted).abs() <= 1e-12 * scale.max(1.0),
@@ -51,19 +53,53 @@ fn compare(what: &str, program: &Program, shared: usize, n: usize) {
             for (k, &wanted) in row.iter().skip(shared).enumerate() {
                 near(jacobians[[i, output, k]], wanted, scale);
             }
-            for (sum, &term) in gradient.iter_mut().zip(row) {
+            for (sum, &term) in derivatives.row_mut(output).iter_mut().zip(row) {
                 *sum += term;
             }
+        }
+        if program.outputs() == 1 {
+            let whole = program.hessian(&at(i)).unwrap();
+            hessian += &whole.slice(ndarray::s![..shared, ..shared]);
         }
     }
     let scale = n as f64;
     for (got, wanted) in over.sum().unwrap().into_iter().zip(&sums) {
         near(got, *wanted, scale * 1e2);
     }
+    let threads = over.parallel();
+    let (added, jacobian) = over.sum_and_jacobian().unwrap();
+    assert_eq!(added, over.sum().unwrap(), "{what}");
+    for (&got, &wanted) in jacobian.iter().zip(&derivatives) {
+        near(got, wanted, scale * 1e2);
+    }
+    assert_eq!(
+        threads.sum_and_jacobian().unwrap(),
+        (added, jacobian),
+        "{what}"
+    );
     if program.outputs() == 1 {
+        let second = over.sum_hessian().unwrap();
+        let size = hessian.iter().fold(1.0_f64, |s, x| s.max(x.abs()));
+        for (&got, &wanted) in second.iter().zip(&hessian) {
+            near(got, wanted, size);
+        }
+        assert_eq!(threads.sum_hessian().unwrap(), second, "{what}");
+        let v: Vec<f64> = (0..shared).map(|k| 0.7 - 0.4 * k as f64).collect();
+        let product = hessian.dot(&ndarray::aview1(&v));
+        for (&got, &wanted) in over.sum_hvp(&v).unwrap().iter().zip(&product) {
+            near(got, wanted, size);
+        }
+        for (&got, &wanted) in over
+            .sum_hessian_diagonal()
+            .unwrap()
+            .iter()
+            .zip(hessian.diag())
+        {
+            near(got, wanted, size);
+        }
         let (sum, by_shared) = over.sum_and_gradient().unwrap();
         assert_eq!(sum.to_bits(), over.sum().unwrap()[0].to_bits());
-        for (&got, &wanted) in by_shared.iter().zip(&gradient) {
+        for (&got, &wanted) in by_shared.iter().zip(&derivatives) {
             near(got, wanted, scale * 1e2);
         }
         let own = over.point_gradients().unwrap();
@@ -72,7 +108,6 @@ fn compare(what: &str, program: &Program, shared: usize, n: usize) {
             jacobians.as_slice().unwrap(),
             "{what}"
         );
-        let threads = over.parallel();
         assert_eq!(
             threads.sum_and_gradient().unwrap(),
             (sum, by_shared),
@@ -80,7 +115,6 @@ fn compare(what: &str, program: &Program, shared: usize, n: usize) {
         );
         assert_eq!(threads.point_gradients().unwrap(), own, "{what}");
     }
-    let threads = over.parallel();
     assert_eq!(threads.values().unwrap(), values, "{what}");
     assert_eq!(threads.jacobians().unwrap(), jacobians, "{what}");
 }

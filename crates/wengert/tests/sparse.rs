@@ -2,6 +2,7 @@
 
 use ndarray::Array2;
 use proptest::prelude::*;
+use wengert::rules::OPS;
 use wengert::{Pattern, Program, Var};
 
 fn point(n: usize) -> Vec<f64> {
@@ -214,5 +215,28 @@ proptest! {
             (0..5).map(|k| terms.iter().filter(|t| t.4 == k).map(|t| term(x, t)).sum()).collect()
         };
         check("rows", &Program::record(rows, &point(12)).unwrap(), 5, 0);
+    }
+}
+
+#[test]
+fn no_second_derivative_of_any_operation_is_missed() {
+    for op in OPS {
+        let params: Vec<f64> = op.params.iter().map(|(_, p)| *p).collect();
+        for share in [0.2, 0.5, 0.9] {
+            let x: Vec<f64> = op
+                .inputs
+                .iter()
+                .map(|(_, range)| range.start + share * (range.end - range.start))
+                .collect();
+            let program = Program::record(|x| (op.record)(x, &params), &x).unwrap();
+            let pattern = program.hessian_pattern().unwrap();
+            let sparse = program.workspace().sparse(&pattern, &x).unwrap();
+            assert_eq!(
+                sparse.to_dense(),
+                program.hessian(&x).unwrap(),
+                "{}",
+                op.name
+            );
+        }
     }
 }

@@ -167,3 +167,45 @@ fn over_points_with_every_split_and_every_number_of_points() {
         }
     }
 }
+
+#[test]
+fn sums_over_points_and_their_derivatives() {
+    for (what, f, _) in SUMS {
+        let program = Program::record(f, &POINTS[0]).unwrap();
+        for shared in 1..5 {
+            let n = 45;
+            let columns: Vec<Vec<f64>> = (shared..5)
+                .map(|k| (0..n).map(|i| POINTS[i % 3][k] + i as f64).collect())
+                .collect();
+            let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+            let head = &POINTS[0][..shared];
+            let v = &[0.5, -1.0, 0.0, 2.0, 1.5][..shared];
+            let mut along = v.to_vec();
+            along.resize(5, 0.0);
+            let mut wanted = [vec![0.0; shared], vec![0.0; shared]];
+            for i in 0..n {
+                let own = columns.iter().map(|column| column[i]);
+                let x: Vec<f64> = head.iter().copied().chain(own).collect();
+                let found = [
+                    program.gradient(&x).unwrap(),
+                    program.hvp(&x, &along).unwrap(),
+                ];
+                for (sums, terms) in wanted.iter_mut().zip(&found) {
+                    for (sum, term) in sums.iter_mut().zip(terms) {
+                        *sum += term;
+                    }
+                }
+            }
+            let lanes = program.lanes(shared);
+            let over = lanes.over(head, &columns).unwrap();
+            let got = [over.sum_and_gradient().unwrap().1, over.sum_hvp(v).unwrap()];
+            for (got, wanted) in got.iter().zip(&wanted) {
+                let near = |(x, y): (&f64, &f64)| (x - y).abs() <= 1e-12 * (1.0 + x.abs());
+                assert!(
+                    got.iter().zip(wanted).all(near),
+                    "{what}: {got:?} is not {wanted:?}"
+                );
+            }
+        }
+    }
+}

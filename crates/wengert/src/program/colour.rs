@@ -18,6 +18,15 @@ pub(super) fn columns(rows: &[Vec<u32>], count: usize) -> (Vec<u32>, usize) {
     })
 }
 
+/// For each row of a symmetric pattern a colour in which its neighbours differ, and the number of colours.
+pub(super) fn neighbours(rows: &[Vec<u32>]) -> (Vec<u32>, usize) {
+    greedy(rows.len(), |row, forbid| {
+        for &other in rows[row].iter().filter(|&&other| other as usize != row) {
+            forbid(other as usize);
+        }
+    })
+}
+
 /// A star colouring of a symmetric pattern: neighbours differ, and every path of four has three colours or more.
 pub(super) fn star(rows: &[Vec<u32>]) -> (Vec<u32>, usize) {
     let mut colours: Vec<Option<u32>> = vec![None; rows.len()];

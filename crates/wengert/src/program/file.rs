@@ -2,6 +2,8 @@
 //!
 //! What is read is not trusted: it becomes a program only if every slot is where it may be.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::guards::Asked;
@@ -66,7 +68,9 @@ impl<'de> Deserialize<'de> for Program {
         let code = stored
             .checked()
             .map_err(|what| D::Error::custom(format!("not a program of wengert's: {what}")))?;
-        Ok(Program { code })
+        Ok(Program {
+            code: Arc::new(code),
+        })
     }
 }
 

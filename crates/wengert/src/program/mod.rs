@@ -58,7 +58,7 @@ pub use sparse::{Pattern, Sparse};
 /// For many runs, a [`Workspace`] keeps the memory between them; any number of threads can have one each.
 #[derive(Clone, Debug)]
 pub struct Program {
-    code: Code,
+    code: Arc<Code>,
 }
 
 /// The instructions and what goes with them.
@@ -316,6 +316,8 @@ impl Tape<f64> {
                 nodes: u32::MAX,
             });
         }
-        Ok(Program { code })
+        Ok(Program {
+            code: Arc::new(code),
+        })
     }
 }

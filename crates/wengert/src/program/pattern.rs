@@ -35,7 +35,7 @@ pub(super) fn hessian(code: &Code) -> Vec<Vec<u32>> {
         code,
         |op, parts| {
             let pairs: &[(usize, usize)] = match (op, parts.len()) {
-                (Op::neg | Op::copy | Op::add | Op::sub, _) => return None,
+                (op, _) if is_linear(op) => return None,
                 (Op::mul, _) => &[(0, 1)],
                 (Op::div, _) => &[(0, 1), (1, 1)],
                 (_, 1) => &[(0, 0)],
@@ -69,6 +69,40 @@ pub(super) fn hessian(code: &Code) -> Vec<Vec<u32>> {
         row.dedup();
     }
     rows
+}
+
+/// Whether the partials are constants, piece by piece.
+fn is_linear(op: Op) -> bool {
+    use Op::*;
+    matches!(
+        op,
+        neg | copy
+            | add
+            | sub
+            | abs
+            | sign
+            | relu
+            | leaky_relu
+            | relu6
+            | hard_tanh
+            | hard_sigmoid
+            | clamp
+            | maximum
+            | minimum
+            | select
+            | step
+            | floor
+            | ceil
+            | round
+            | trunc
+            | fract
+            | gt
+            | ge
+            | lt
+            | le
+            | eq
+            | ne
+    )
 }
 
 /// Carries the sets of inputs through the program. `operation` gets the opcode and the sets of the inputs, and

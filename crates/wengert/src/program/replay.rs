@@ -140,7 +140,12 @@ impl<'p> Workspace<'p> {
         check_length("hvp", "tangents", v.len(), self.code.inputs)?;
         self.run(x)?;
         self.push_forward(v);
-        self.pull_back_twice(output);
+        for table in [&mut self.adjoints, &mut self.second] {
+            table.clear();
+            table.resize(self.code.slots(), 0.0);
+        }
+        self.adjoints[output] = 1.0;
+        self.pull_back_twice();
         Ok(&self.second[..self.code.inputs])
     }
 
@@ -234,7 +239,7 @@ impl<'p> Workspace<'p> {
     }
 
     /// The tangent of every slot along `v`.
-    fn push_forward(&mut self, v: &[f64]) {
+    pub(super) fn push_forward(&mut self, v: &[f64]) {
         let code = self.code;
         self.tangents.clear();
         self.tangents.resize(code.slots(), 0.0);
@@ -268,9 +273,9 @@ impl<'p> Workspace<'p> {
     }
 
     /// The adjoints of the inputs, for the given adjoints of all slots.
-    pub(super) fn pull_back_from(&mut self, adjoints: impl Iterator<Item = f64>) -> &[f64] {
+    pub(super) fn pull_back_from(&mut self, adjoints: &[f64]) -> &[f64] {
         self.adjoints.clear();
-        self.adjoints.extend(adjoints);
+        self.adjoints.extend_from_slice(adjoints);
         self.sweep_back();
         &self.adjoints[..self.code.inputs]
     }
@@ -283,6 +288,11 @@ impl<'p> Workspace<'p> {
     /// The value of every slot.
     pub(super) fn values(&self) -> &[f64] {
         &self.values
+    }
+
+    /// The tangent of every slot, if there are tangents.
+    pub(super) fn tangents(&self) -> &[f64] {
+        &self.tangents
     }
 
     fn sweep_back(&mut self) {
@@ -304,14 +314,19 @@ impl<'p> Workspace<'p> {
         }
     }
 
-    /// Adjoints and their tangents along the direction whose tangents are there.
-    fn pull_back_twice(&mut self, output: usize) {
-        let code = self.code;
-        for table in [&mut self.adjoints, &mut self.second] {
+    /// The tangents of the inputs' adjoints, for the given adjoints of all slots and their tangents.
+    pub(super) fn pull_back_twice_from(&mut self, adjoints: &[f64], second: &[f64]) -> &[f64] {
+        for (table, given) in [(&mut self.adjoints, adjoints), (&mut self.second, second)] {
             table.clear();
-            table.resize(code.slots(), 0.0);
+            table.extend_from_slice(given);
         }
-        self.adjoints[output] = 1.0;
+        self.pull_back_twice();
+        &self.second[..self.code.inputs]
+    }
+
+    /// Adjoints and their tangents along the direction whose tangents are there.
+    fn pull_back_twice(&mut self) {
+        let code = self.code;
         for run in code.runs.iter().rev().filter(|run| !run.stopped) {
             let (args, at) = (code.args_of(run), code.slot_of(run));
             let (before, rest) = self.adjoints.split_at_mut(at);

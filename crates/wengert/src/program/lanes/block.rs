@@ -1,11 +1,15 @@
 //! Some points at a time.
 
+use std::marker::PhantomData;
+use std::sync::Mutex;
+
 use pulp::Arch;
 
 use crate::error::Error;
-use crate::program::lanes::kernels::{Dispatch, Forward, Reverse};
+use crate::num::LeftOps;
+use crate::program::lanes::kernels::{Carried, Dispatch, Forward, Reverse, Tangents};
 use crate::program::lanes::sums::Sums;
-use crate::program::lanes::{Few, Lanes, SHARED};
+use crate::program::lanes::{Few, LANES, Lanes, SHARED};
 use crate::program::replay::branch_changed;
 use crate::program::{Kind, Run};
 
@@ -21,25 +25,36 @@ pub(super) fn pairwise(x: &[f64]) -> f64 {
     }
 }
 
+/// A block's memory.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    values: Vec<f64>,
+    tangents: Vec<f64>,
+    /// Adjoints, and their tangents.
+    adjoints: [Vec<f64>; 2],
+    totals: [Vec<Few>; 2],
+}
+
 /// The numbers of some points: one after another for each slot.
 pub(super) struct Block<'a> {
     pub(super) lanes: &'a Lanes,
-    shared: &'a [f64],
+    /// What the points share: values, and tangents.
+    shared: [&'a [f64]; 2],
     arch: Arch,
     pub(super) width: usize,
     /// Points in use; the others repeat the last one.
     points: usize,
     /// The first point, for messages.
     start: usize,
-    values: Vec<f64>,
-    adjoints: Vec<f64>,
-    /// Adjoints of what is shared, in partial sums; empty if nobody asks for them.
-    pub(super) sums: Vec<Few>,
+    room: Room,
 }
 
 impl<'a> Block<'a> {
-    pub(super) fn new(lanes: &'a Lanes, shared: &'a [f64]) -> Self {
+    pub(super) fn new(lanes: &'a Lanes, shared: [&'a [f64]; 2]) -> Self {
         let width = lanes.width();
+        let mut room = lanes.rooms.take();
+        room.values
+            .resize((lanes.inputs + lanes.args.len()) * width, 0.0);
         Self {
             lanes,
             shared,
@@ -47,15 +62,13 @@ impl<'a> Block<'a> {
             width,
             points: 0,
             start: 0,
-            values: vec![0.0; (lanes.inputs + lanes.args.len()) * width],
-            adjoints: Vec::new(),
-            sums: Vec::new(),
+            room,
         }
     }
 
     pub(super) fn load(&mut self, columns: &[&[f64]], start: usize, points: usize) {
         (self.start, self.points) = (start, points);
-        for (to, column) in self.values.chunks_exact_mut(self.width).zip(columns) {
+        for (to, column) in self.room.values.chunks_exact_mut(self.width).zip(columns) {
             let from = &column[start..start + points];
             to[..points].copy_from_slice(from);
             to[points..].fill(from[points - 1]);
@@ -64,9 +77,9 @@ impl<'a> Block<'a> {
 
     pub(super) fn number(&self, slot: u32, point: usize) -> f64 {
         if slot & SHARED != 0 {
-            self.shared[(slot & !SHARED) as usize]
+            self.shared[0][(slot & !SHARED) as usize]
         } else {
-            self.values[slot as usize * self.width + point]
+            self.room.values[slot as usize * self.width + point]
         }
     }
 
@@ -74,7 +87,7 @@ impl<'a> Block<'a> {
         if slot & SHARED != 0 {
             return self.number(slot, 0) * self.points as f64;
         }
-        pairwise(&self.values[slot as usize * self.width..][..self.points])
+        pairwise(&self.room.values[slot as usize * self.width..][..self.points])
     }
 
     fn args_of(&self, run: &Run) -> &'a [[u32; 3]] {
@@ -86,10 +99,11 @@ impl<'a> Block<'a> {
     }
 
     pub(super) fn forward(&mut self) -> Result<(), Error> {
+        let width = self.width;
         for run in &self.lanes.runs {
-            let (args, at) = (self.args_of(run), self.at(run));
-            let (before, out) = self.values.split_at_mut(at);
-            let (shared, out) = (self.shared, &mut out[..args.len() * self.width]);
+            let (args, at, shared) = (self.args_of(run), self.at(run), self.shared[0]);
+            let (before, out) = self.room.values.split_at_mut(at);
+            let out = &mut out[..args.len() * width];
             match run.kind {
                 Kind::Rule(op) => op.visit(Dispatch {
                     arch: self.arch,
@@ -98,15 +112,15 @@ impl<'a> Block<'a> {
                         shared,
                         before,
                         out,
-                        width: self.width,
+                        width,
                     },
                 }),
                 Kind::Sum => Sums {
                     args,
                     terms: &self.lanes.terms,
-                    shared,
-                    values: before,
-                    width: self.width,
+                    shared: [shared],
+                    values: [before],
+                    width,
                 }
                 .forward(self.arch, out),
             }
@@ -122,44 +136,114 @@ impl<'a> Block<'a> {
         Ok(())
     }
 
-    /// Adjoint 1 for an output at each point, and 0 for everything else.
-    pub(super) fn seed(&mut self, output: usize) {
-        self.adjoints.resize(self.values.len(), 0.0);
-        let outputs = self
-            .lanes
-            .outputs
-            .iter()
-            .filter(|&&slot| slot & SHARED == 0);
-        for &slot in self.lanes.untouched.iter().chain(outputs) {
-            self.adjoints[slot as usize * self.width..][..self.width].fill(0.0);
-        }
-        let slot = self.lanes.outputs[output];
-        if slot & SHARED == 0 {
-            self.adjoints[slot as usize * self.width..][..self.points].fill(1.0);
-        } else if let Some(sums) = self.sums.get_mut((slot & !SHARED) as usize) {
-            sums[0] += self.points as f64;
+    /// Tangents along the direction whose tangents the shared numbers have; those of the points' inputs are zero.
+    pub(super) fn push_forward(&mut self) {
+        let width = self.width;
+        let Room {
+            values, tangents, ..
+        } = &mut self.room;
+        tangents.resize(values.len(), 0.0);
+        tangents[..self.lanes.inputs * width].fill(0.0);
+        for run in &self.lanes.runs {
+            let (args, at) = (
+                &self.lanes.args[run.start as usize..run.end as usize],
+                (self.lanes.inputs + run.start as usize) * width,
+            );
+            let (before, out) = tangents.split_at_mut(at);
+            let out = &mut out[..args.len() * width];
+            if run.stopped {
+                out.fill(0.0);
+                continue;
+            }
+            match run.kind {
+                Kind::Rule(op) => op.visit(Dispatch {
+                    arch: self.arch,
+                    kernel: Tangents {
+                        args,
+                        shared: self.shared,
+                        values,
+                        z: &values[at..],
+                        before,
+                        out,
+                        width,
+                    },
+                }),
+                Kind::Sum => Sums {
+                    args,
+                    terms: &self.lanes.terms,
+                    shared: self.shared,
+                    values: [&values[..at], before],
+                    width,
+                }
+                .forward(self.arch, out),
+            }
         }
     }
 
-    pub(super) fn reverse(&mut self) {
+    /// Zero for what points share, of each of `sweeps` sweeps.
+    pub(super) fn clear_totals(&mut self, sweeps: usize, parts: usize) {
+        for totals in &mut self.room.totals[..parts] {
+            totals.clear();
+            totals.resize(sweeps * self.shared[0].len(), [0.0; LANES]);
+        }
+    }
+
+    /// The totals of what the points share, of all sweeps; and their tangents.
+    pub(super) fn totals(&self) -> [Vec<f64>; 2] {
+        let all = |totals: &Vec<Few>| totals.iter().map(|few| pairwise(few)).collect();
+        self.room.totals.each_ref().map(all)
+    }
+
+    /// The adjoints of one output's value at each point, with `C` of 2 their tangents too.
+    ///
+    /// What points share is added to the totals of the sweep of that number, if there are such.
+    pub(super) fn reverse<R: Carried<C>, const C: usize>(&mut self, output: usize, sweep: usize)
+    where
+        f64: LeftOps<R>,
+    {
+        let width = self.width;
+        self.seed(output, sweep, C);
+        let Room {
+            values,
+            tangents,
+            adjoints,
+            totals,
+        } = &mut self.room;
+        let values = first::<_, C>([&values[..], &tangents[..]]);
+        let shared = first::<_, C>(self.shared);
+        let count = self.shared[0].len();
+        let mut totals = first_mut::<_, C>(totals).map(|totals| match totals.len() {
+            0 => &mut totals[..],
+            _ => &mut totals[sweep * count..][..count],
+        });
+        let mut adjoints = first_mut::<_, C>(adjoints);
         for run in self.lanes.runs.iter().rev().filter(|run| !run.stopped) {
-            let (args, at) = (self.args_of(run), self.at(run));
-            let (before, own) = self.adjoints.split_at_mut(at);
-            let own = &own[..args.len() * self.width];
-            let (shared, values) = (self.shared, &self.values);
+            let range = run.start as usize..run.end as usize;
+            let args = &self.lanes.args[range.clone()];
+            let at = (self.lanes.inputs + run.start as usize) * width;
+            let mut own: [&[f64]; C] = [&[]; C];
+            let mut halves = adjoints.iter_mut().zip(&mut own);
+            let before = std::array::from_fn(|_| {
+                let (adjoints, own) = halves.next().expect("as many as there are parts");
+                let (before, rest) = adjoints.split_at_mut(at);
+                *own = &rest[..args.len() * width];
+                before
+            });
+            let totals = totals.each_mut().map(|totals| &mut **totals);
             match run.kind {
                 Kind::Rule(op) => op.visit(Dispatch {
                     arch: self.arch,
                     kernel: Reverse {
                         args,
-                        firsts: &self.lanes.firsts[run.start as usize..run.end as usize],
+                        firsts: &self.lanes.firsts[range],
                         shared,
                         values,
-                        z: &values[at..][..args.len() * self.width],
+                        at,
                         before,
                         own,
-                        sums: &mut self.sums,
-                        width: self.width,
+                        totals,
+                        width,
+                        carried: PhantomData::<R>,
                     },
                 }),
                 Kind::Sum => Sums {
@@ -167,9 +251,31 @@ impl<'a> Block<'a> {
                     terms: &self.lanes.terms,
                     shared,
                     values,
-                    width: self.width,
+                    width,
                 }
-                .reverse(self.arch, before, own, &mut self.sums),
+                .reverse(self.arch, before, own, totals),
+            }
+        }
+    }
+
+    /// Adjoint 1 for an output at each point, and 0 for everything else that no contribution comes to first.
+    fn seed(&mut self, output: usize, sweep: usize, parts: usize) {
+        let width = self.width;
+        let slot = self.lanes.outputs[output];
+        let outputs = self.lanes.outputs.iter();
+        let outputs = outputs.filter(|&&slot| slot & SHARED == 0);
+        for adjoints in &mut self.room.adjoints[..parts] {
+            adjoints.resize(self.room.values.len(), 0.0);
+            for &slot in self.lanes.untouched.iter().chain(outputs.clone()) {
+                adjoints[slot as usize * width..][..width].fill(0.0);
+            }
+        }
+        if slot & SHARED == 0 {
+            self.room.adjoints[0][slot as usize * width..][..self.points].fill(1.0);
+        } else {
+            let place = sweep * self.shared[0].len() + (slot & !SHARED) as usize;
+            if let Some(total) = self.room.totals[0].get_mut(place) {
+                total[0] += self.points as f64;
             }
         }
     }
@@ -181,10 +287,52 @@ impl<'a> Block<'a> {
             let row = rows.get_mut(point * stride..).unwrap_or_default();
             for (entry, adjoints) in row[..inputs]
                 .iter_mut()
-                .zip(self.adjoints.chunks_exact(self.width))
+                .zip(self.room.adjoints[0].chunks_exact(self.width))
             {
                 *entry = adjoints[point];
             }
         }
+    }
+}
+
+impl Drop for Block<'_> {
+    fn drop(&mut self) {
+        let mut room = std::mem::take(&mut self.room);
+        for totals in &mut room.totals {
+            totals.clear();
+        }
+        self.lanes.rooms.give(room);
+    }
+}
+
+/// The first `C` of two.
+fn first<X: Copy, const C: usize>(both: [X; 2]) -> [X; C] {
+    std::array::from_fn(|c| both[c])
+}
+
+fn first_mut<X, const C: usize>(both: &mut [Vec<X>; 2]) -> [&mut [X]; C] {
+    let mut parts = both.iter_mut();
+    std::array::from_fn(|_| &mut parts.next().expect("at most two parts")[..])
+}
+
+/// Memory of blocks that nobody uses now.
+#[derive(Debug, Default)]
+pub(super) struct Rooms(Mutex<Vec<Room>>);
+
+impl Rooms {
+    fn take(&self) -> Room {
+        self.0.lock().expect(LOCK).pop().unwrap_or_default()
+    }
+
+    fn give(&self, room: Room) {
+        self.0.lock().expect(LOCK).push(room);
+    }
+}
+
+const LOCK: &str = "nobody panics who holds the lock";
+
+impl Clone for Rooms {
+    fn clone(&self) -> Self {
+        Self::default()
     }
 }

@@ -1,10 +1,14 @@
 //! The loops over a block, for any rule.
 
+use std::marker::PhantomData;
+
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::num::N;
+use crate::num::{Dual, LeftOps, N};
 use crate::program::lanes::{Few, LANES, SHARED, add};
+use crate::rules::elementwise::Num;
 use crate::rules::expand::{Elementwise, Visitor};
+use crate::rules::structural::map::absorb;
 
 /// A loop over blocks of numbers, for any rule.
 pub(in crate::program) trait Kernel {
@@ -51,6 +55,11 @@ struct Operand<'a> {
 }
 
 impl<'a> Operand<'a> {
+    const NONE: Self = Self {
+        numbers: &[],
+        step: 0,
+    };
+
     #[inline(always)]
     fn new(slot: u32, shared: &[f64], values: &'a [f64], width: usize, room: &'a mut Few) -> Self {
         if slot & SHARED == 0 {
@@ -81,10 +90,7 @@ fn operands<'a, const A: usize>(
     width: usize,
     rooms: &'a mut [Few; A],
 ) -> [Operand<'a>; A] {
-    let mut operands = [Operand {
-        numbers: &[],
-        step: 0,
-    }; A];
+    let mut operands = [Operand::NONE; A];
     for ((operand, &slot), room) in operands.iter_mut().zip(args).zip(rooms) {
         *operand = Operand::new(slot, shared, values, width, room);
     }
@@ -98,6 +104,24 @@ fn params<const A: usize, const P: usize>(args: &[u32; 3], shared: &[f64]) -> [f
         *param = shared[(slot & !SHARED) as usize];
     }
     params
+}
+
+#[inline(always)]
+fn at_few<const A: usize>(operands: &[Operand<'_>; A], few: usize) -> [Few; A] {
+    let mut x = [[0.0; LANES]; A];
+    for (x, operand) in x.iter_mut().zip(operands) {
+        *x = operand.few(few);
+    }
+    x
+}
+
+#[inline(always)]
+fn at_lane<const C: usize>(numbers: &[Few; C], i: usize) -> [f64; C] {
+    let mut at = [0.0; C];
+    for (at, few) in at.iter_mut().zip(numbers) {
+        *at = few[i];
+    }
+    at
 }
 
 /// The inputs of a rule at one of a few points.
@@ -126,10 +150,7 @@ impl Kernel for Forward<'_> {
             let p = params::<A, P>(args, self.shared);
             let operands = operands(args, self.shared, self.before, self.width, &mut rooms);
             for (few, z) in z.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-                let mut x = [[0.0; LANES]; A];
-                for (x, operand) in x.iter_mut().zip(&operands) {
-                    *x = operand.few(few);
-                }
+                let x = at_few(&operands, few);
                 for (i, z) in z.iter_mut().enumerate() {
                     *z = E::value(at_point(&x, i), p).0;
                 }
@@ -138,49 +159,161 @@ impl Kernel for Forward<'_> {
     }
 }
 
-pub(super) struct Reverse<'a> {
+/// What a sweep carries for each number: its value, or its value and its tangent.
+pub(super) trait Carried<const C: usize>: Num
+where
+    f64: LeftOps<Self>,
+{
+    fn of(parts: [f64; C]) -> Self;
+    /// An adjoint times a partial; what is zero absorbs even what is infinite.
+    fn absorbing(adjoint: [f64; C], partial: Self) -> [f64; C];
+}
+
+impl Carried<1> for N<f64> {
+    #[inline(always)]
+    fn of([x]: [f64; 1]) -> Self {
+        N(x)
+    }
+    #[inline(always)]
+    fn absorbing([g]: [f64; 1], partial: Self) -> [f64; 1] {
+        [absorb(g, partial.0)]
+    }
+}
+
+impl Carried<2> for Dual<N<f64>> {
+    #[inline(always)]
+    fn of([value, tangent]: [f64; 2]) -> Self {
+        Self {
+            value: N(value),
+            tangent: N(tangent),
+        }
+    }
+    #[inline(always)]
+    fn absorbing([g, tangent]: [f64; 2], partial: Self) -> [f64; 2] {
+        [
+            absorb(g, partial.value.0),
+            absorb(g, partial.tangent.0) + absorb(tangent, partial.value.0),
+        ]
+    }
+}
+
+/// Tangents of results.
+pub(super) struct Tangents<'a> {
     pub(super) args: &'a [[u32; 3]],
-    pub(super) firsts: &'a [u8],
-    pub(super) shared: &'a [f64],
+    /// Values, and tangents.
+    pub(super) shared: [&'a [f64]; 2],
     pub(super) values: &'a [f64],
     pub(super) z: &'a [f64],
-    pub(super) before: &'a mut [f64],
-    pub(super) own: &'a [f64],
-    pub(super) sums: &'a mut [Few],
+    pub(super) before: &'a [f64],
+    pub(super) out: &'a mut [f64],
     pub(super) width: usize,
 }
 
-impl Kernel for Reverse<'_> {
+impl Kernel for Tangents<'_> {
     #[inline(always)]
     fn run<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
-        let mut rooms = [[0.0; LANES]; A];
-        let per_slot = self.width / LANES;
-        let before = self.before.as_chunks_mut::<LANES>().0;
-        let own = self.own.chunks_exact(self.width);
-        let blocks = own.zip(self.z.chunks_exact(self.width)).zip(self.args);
-        for (((g, z), args), firsts) in blocks.zip(self.firsts) {
-            let p = params::<A, P>(args, self.shared);
-            let operands = operands(args, self.shared, self.values, self.width, &mut rooms);
-            let (g, z) = (g.as_chunks::<LANES>().0, z.as_chunks::<LANES>().0);
-            let mut totals = [[0.0; LANES]; A];
-            for (few, (g, z)) in g.iter().zip(z).enumerate() {
-                let mut x = [[0.0; LANES]; A];
-                for (x, operand) in x.iter_mut().zip(&operands) {
-                    *x = operand.few(few);
-                }
-                let mut terms = [[0.0; LANES]; A];
+        let mut rooms = [[[0.0; LANES]; A]; 2];
+        let [room, tangents_room] = &mut rooms;
+        let blocks = self.out.chunks_exact_mut(self.width);
+        let blocks = blocks.zip(self.z.chunks_exact(self.width)).zip(self.args);
+        for ((out, z), args) in blocks {
+            let [shared, shared_tangents] = self.shared;
+            let p = params::<A, P>(args, shared);
+            let values = operands(args, shared, self.values, self.width, room);
+            let tangents = operands(
+                args,
+                shared_tangents,
+                self.before,
+                self.width,
+                tangents_room,
+            );
+            let (out, z) = (out.as_chunks_mut::<LANES>().0, z.as_chunks::<LANES>().0);
+            for (few, (out, z)) in out.iter_mut().zip(z).enumerate() {
+                let (x, t) = (at_few(&values, few), at_few(&tangents, few));
                 for i in 0..LANES {
                     let partials = E::partials(at_point(&x, i), p, N(z[i]));
-                    for (terms, N(partial)) in terms.iter_mut().zip(partials) {
-                        // An adjoint of zero absorbs even an infinite partial.
-                        terms[i] = if g[i] == 0.0 { 0.0 } else { g[i] * partial };
+                    out[i] = 0.0;
+                    for (N(partial), t) in partials.into_iter().zip(&t) {
+                        // Beyond a zero partial lies a branch that was not chosen.
+                        let tangent = if partial == 0.0 { 0.0 } else { t[i] };
+                        out[i] += absorb(tangent, partial);
                     }
                 }
-                for (k, (terms, &slot)) in terms.iter().zip(args).enumerate() {
-                    if slot & SHARED != 0 {
-                        add(&mut totals[k], terms);
-                    } else {
-                        let adjoints = &mut before[slot as usize * per_slot + few];
+            }
+        }
+    }
+}
+
+/// Adjoints of what results were made of; and their tangents, if the numbers carry such.
+pub(super) struct Reverse<'a, R, const C: usize> {
+    pub(super) args: &'a [[u32; 3]],
+    pub(super) firsts: &'a [u8],
+    pub(super) shared: [&'a [f64]; C],
+    pub(super) values: [&'a [f64]; C],
+    /// Where the results begin among the values.
+    pub(super) at: usize,
+    pub(super) before: [&'a mut [f64]; C],
+    pub(super) own: [&'a [f64]; C],
+    pub(super) totals: [&'a mut [Few]; C],
+    pub(super) width: usize,
+    pub(super) carried: PhantomData<R>,
+}
+
+impl<R: Carried<C>, const C: usize> Kernel for Reverse<'_, R, C>
+where
+    f64: LeftOps<R>,
+{
+    #[inline(always)]
+    fn run<E: Elementwise<A, P>, const A: usize, const P: usize>(mut self) {
+        let mut rooms = [[[0.0; LANES]; A]; C];
+        let per_slot = self.width / LANES;
+        for (at, (args, firsts)) in self.args.iter().zip(self.firsts).enumerate() {
+            let p = params::<A, P>(args, self.shared[0]);
+            let mut numbers = [[Operand::NONE; A]; C];
+            for (((numbers, room), shared), values) in numbers
+                .iter_mut()
+                .zip(&mut rooms)
+                .zip(self.shared)
+                .zip(self.values)
+            {
+                *numbers = operands(args, shared, values, self.width, room);
+            }
+            let mut totals = [[[0.0; LANES]; A]; C];
+            for few in 0..per_slot {
+                let mut x = [[[0.0; LANES]; A]; C];
+                let (mut z, mut g) = ([[0.0; LANES]; C], [[0.0; LANES]; C]);
+                for c in 0..C {
+                    x[c] = at_few(&numbers[c], few);
+                    z[c] = self.values[c][self.at..].as_chunks().0[at * per_slot + few];
+                    g[c] = self.own[c].as_chunks().0[at * per_slot + few];
+                }
+                let mut terms = [[[0.0; LANES]; A]; C];
+                for i in 0..LANES {
+                    let mut inputs = [R::of(at_lane(&z, i)); A];
+                    for (k, input) in inputs.iter_mut().enumerate() {
+                        let mut parts = [0.0; C];
+                        for (part, x) in parts.iter_mut().zip(&x) {
+                            *part = x[k][i];
+                        }
+                        *input = R::of(parts);
+                    }
+                    let partials = E::partials(inputs, p, R::of(at_lane(&z, i)));
+                    for (k, partial) in partials.into_iter().enumerate() {
+                        let product = R::absorbing(at_lane(&g, i), partial);
+                        for (terms, part) in terms.iter_mut().zip(product) {
+                            terms[k][i] = part;
+                        }
+                    }
+                }
+                for ((terms, totals), before) in terms.iter().zip(&mut totals).zip(&mut self.before)
+                {
+                    for (k, (terms, &slot)) in terms.iter().zip(args).enumerate() {
+                        if slot & SHARED != 0 {
+                            add(&mut totals[k], terms);
+                            continue;
+                        }
+                        let adjoints =
+                            &mut before.as_chunks_mut().0[slot as usize * per_slot + few];
                         if firsts & 1 << k != 0 {
                             *adjoints = *terms;
                         } else {
@@ -189,11 +322,13 @@ impl Kernel for Reverse<'_> {
                     }
                 }
             }
-            for (total, &slot) in totals.iter().zip(args) {
-                if slot & SHARED != 0
-                    && let Some(sums) = self.sums.get_mut((slot & !SHARED) as usize)
-                {
-                    add(sums, total);
+            for (found, totals) in totals.iter().zip(&mut self.totals) {
+                for (found, &slot) in found.iter().zip(args) {
+                    if slot & SHARED != 0
+                        && let Some(total) = totals.get_mut((slot & !SHARED) as usize)
+                    {
+                        add(total, found);
+                    }
                 }
             }
         }

@@ -9,8 +9,12 @@ pub(super) mod kernels;
 mod over;
 mod split;
 mod sums;
+mod totals;
+
+use std::sync::Arc;
 
 use crate::error::Error;
+use crate::program::lanes::block::Rooms;
 use crate::program::lanes::sums::Term;
 use crate::program::replay::check_length;
 use crate::program::{Code, Guarded, Program, Run};
@@ -44,6 +48,9 @@ pub struct Lanes {
     /// Slots of points to which no contribution comes.
     untouched: Vec<u32>,
     guards: Vec<Guarded>,
+    /// For second derivatives: of the program, those by the shared inputs.
+    code: Arc<Code>,
+    rooms: Rooms,
 }
 
 impl Program {

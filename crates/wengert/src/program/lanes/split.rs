@@ -1,12 +1,15 @@
 //! What all points share, apart from what each computes.
 
+use std::sync::Arc;
+
+use crate::program::lanes::block::Rooms;
 use crate::program::lanes::sums::Term;
 use crate::program::lanes::{Lanes, SHARED};
 use crate::program::sums;
 use crate::program::{Code, Guarded, Kind, Run};
 
 impl Lanes {
-    pub(super) fn of(code: &Code, shared: usize) -> Self {
+    pub(super) fn of(code: &Arc<Code>, shared: usize) -> Self {
         let points = code.inputs - shared;
         let mut slots = Vec::with_capacity(code.slots());
         slots.extend((0..shared as u32).map(|slot| slot | SHARED));
@@ -30,6 +33,8 @@ impl Lanes {
             outputs: Vec::new(),
             untouched: Vec::new(),
             guards: Vec::new(),
+            code: Arc::clone(code),
+            rooms: Rooms::default(),
         };
         for run in &code.runs {
             let (shared_start, start) = (split.shared.args.len(), split.args.len());

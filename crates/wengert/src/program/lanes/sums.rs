@@ -50,31 +50,43 @@ fn signed(x: f64, minus: bool) -> f64 {
     if minus { -x } else { x }
 }
 
-/// The terms of each sum, and what they are made of.
+/// The terms of each sum, and what they are made of: values, or values and tangents.
 #[derive(Clone, Copy)]
-pub(super) struct Sums<'a> {
+pub(super) struct Sums<'a, const C: usize> {
     pub(super) args: &'a [[u32; 3]],
     pub(super) terms: &'a [Term],
-    pub(super) shared: &'a [f64],
-    pub(super) values: &'a [f64],
+    pub(super) shared: [&'a [f64]; C],
+    pub(super) values: [&'a [f64]; C],
     pub(super) width: usize,
 }
 
-impl<'a> Sums<'a> {
+impl<'a, const C: usize> Sums<'a, C> {
     fn terms_of(&self, args: &[u32; 3]) -> &'a [Term] {
         &self.terms[args[0] as usize..args[1] as usize]
     }
 
+    /// A shared number in every place of a register; or its tangent.
     #[inline(always)]
-    fn shared(&self, slot: u32, minus: bool) -> f64 {
-        signed(self.shared[(slot & !SHARED) as usize], minus)
+    fn shared<S: Simd>(&self, simd: S, slot: u32, minus: bool) -> [S::f64s; C] {
+        let mut numbers = [simd.splat_f64s(0.0); C];
+        for (number, shared) in numbers.iter_mut().zip(self.shared) {
+            *number = simd.splat_f64s(signed(shared[(slot & !SHARED) as usize], minus));
+        }
+        numbers
     }
 
+    /// Values; or tangents, of which `out` has those of the sums.
     pub(super) fn forward(self, arch: Arch, out: &mut [f64]) {
         arch.dispatch(Forward { sums: self, out });
     }
 
-    pub(super) fn reverse(self, arch: Arch, before: &mut [f64], own: &[f64], totals: &mut [Few]) {
+    pub(super) fn reverse(
+        self,
+        arch: Arch,
+        before: [&mut [f64]; C],
+        own: [&[f64]; C],
+        totals: [&mut [Few]; C],
+    ) {
         arch.dispatch(Reverse {
             sums: self,
             before,
@@ -84,7 +96,7 @@ impl<'a> Sums<'a> {
     }
 }
 
-/// The registers of a slot, `R` of them from one on.
+/// `R` registers of a slot, from one on.
 #[inline(always)]
 fn registers<S: Simd, const R: usize>(
     numbers: &[S::f64s],
@@ -97,93 +109,114 @@ fn registers<S: Simd, const R: usize>(
         .expect("a block is a whole number of registers")
 }
 
+/// The product of `x` and `partial`, in which an `x` of zero absorbs even what is infinite.
 #[inline(always)]
-fn registers_mut<S: Simd, const R: usize>(
-    numbers: &mut [S::f64s],
-    slot: u32,
-    each: usize,
-    at: usize,
-) -> &mut [S::f64s; R] {
-    numbers[slot as usize * each + at..]
-        .first_chunk_mut()
-        .expect("a block is a whole number of registers")
+fn absorbing<S: Simd>(simd: S, x: S::f64s, partial: S::f64s) -> S::f64s {
+    let zero = simd.splat_f64s(0.0);
+    simd.select_f64s(simd.equal_f64s(x, zero), zero, simd.mul_f64s(x, partial))
 }
 
-struct Forward<'a> {
-    sums: Sums<'a>,
+/// The product of a tangent and a partial, each of which absorbs the other if it is zero.
+#[inline(always)]
+fn passed_on<S: Simd>(simd: S, tangent: S::f64s, partial: S::f64s) -> S::f64s {
+    let zero = simd.splat_f64s(0.0);
+    let product = absorbing(simd, tangent, partial);
+    simd.select_f64s(simd.equal_f64s(partial, zero), zero, product)
+}
+
+struct Forward<'a, const C: usize> {
+    sums: Sums<'a, C>,
     out: &'a mut [f64],
 }
 
-impl WithSimd for Forward<'_> {
+impl<const C: usize> WithSimd for Forward<'_, C> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { sums, out } = self;
         let each = sums.width / S::F64_LANES;
-        let values = S::as_simd_f64s(sums.values).0;
+        let mut values: [&[S::f64s]; C] = [&[]; C];
+        for (registers, values) in values.iter_mut().zip(sums.values) {
+            *registers = S::as_simd_f64s(values).0;
+        }
         for (out, args) in out.chunks_exact_mut(sums.width).zip(sums.args) {
             let out = S::as_mut_simd_f64s(out).0;
             let terms = sums.terms_of(args);
             let mut at = 0;
             while at + TOGETHER <= each {
-                let sum = add_up::<S, TOGETHER>(simd, sums, terms, values, each, at);
+                let sum = add_up::<S, C, TOGETHER>(simd, &sums, terms, &values, each, at);
                 out[at..][..TOGETHER].copy_from_slice(&sum);
                 at += TOGETHER;
             }
             for at in at..each {
-                [out[at]] = add_up::<S, 1>(simd, sums, terms, values, each, at);
+                [out[at]] = add_up::<S, C, 1>(simd, &sums, terms, &values, each, at);
             }
         }
     }
 }
 
+/// The values of a sum at some points; or its tangents, if tangents are there.
 #[inline(always)]
-fn add_up<S: Simd, const R: usize>(
+fn add_up<S: Simd, const C: usize, const R: usize>(
     simd: S,
-    sums: Sums<'_>,
+    sums: &Sums<'_, C>,
     terms: &[Term],
-    values: &[S::f64s],
+    values: &[&[S::f64s]; C],
     each: usize,
     at: usize,
 ) -> [S::f64s; R] {
+    let of = |slot: u32, c: usize| registers::<S, R>(values[c], slot, each, at);
+    let signed = |x: S::f64s, minus: bool| {
+        if minus { simd.neg_f64s(x) } else { x }
+    };
+    // The last: the value of a value, the tangent of a pair.
+    let last = C - 1;
     // The negative zero gives the first term back, whatever it is.
-    let mut sum = [simd.splat_f64s(-0.0); R];
+    let mut sum = [simd.splat_f64s(if C == 1 { -0.0 } else { 0.0 }); R];
     for term in terms {
         match *term {
             Term::Own { slot, minus, .. } => {
-                let x = registers::<S, R>(values, slot, each, at);
+                let x = of(slot, last);
                 for r in 0..R {
-                    sum[r] = if minus {
-                        simd.sub_f64s(sum[r], x[r])
-                    } else {
-                        simd.add_f64s(sum[r], x[r])
-                    };
+                    sum[r] = simd.add_f64s(sum[r], signed(x[r], minus));
                 }
             }
             Term::Scaled {
                 slot, by, minus, ..
             } => {
-                let x = registers::<S, R>(values, slot, each, at);
-                let by = simd.splat_f64s(sums.shared(by, minus));
+                let scale = sums.shared(simd, by, minus);
+                let (x, last_x) = (of(slot, 0), of(slot, last));
                 for r in 0..R {
-                    sum[r] = simd.add_f64s(sum[r], simd.mul_f64s(x[r], by));
+                    let product = if C == 1 {
+                        simd.mul_f64s(x[r], scale[0])
+                    } else {
+                        simd.add_f64s(
+                            passed_on(simd, last_x[r], scale[0]),
+                            passed_on(simd, scale[last], x[r]),
+                        )
+                    };
+                    sum[r] = simd.add_f64s(sum[r], product);
                 }
             }
             Term::Product { slots, minus, .. } => {
-                let [x, y] = slots.map(|slot| registers::<S, R>(values, slot, each, at));
+                let [x, y] = slots.map(|slot| of(slot, 0));
+                let [last_x, last_y] = slots.map(|slot| of(slot, last));
                 for r in 0..R {
-                    let product = simd.mul_f64s(x[r], y[r]);
-                    sum[r] = if minus {
-                        simd.sub_f64s(sum[r], product)
+                    let product = if C == 1 {
+                        simd.mul_f64s(x[r], y[r])
                     } else {
-                        simd.add_f64s(sum[r], product)
+                        simd.add_f64s(
+                            passed_on(simd, last_x[r], y[r]),
+                            passed_on(simd, last_y[r], x[r]),
+                        )
                     };
+                    sum[r] = simd.add_f64s(sum[r], signed(product, minus));
                 }
             }
             Term::Shared { slot, minus } => {
-                let x = simd.splat_f64s(sums.shared(slot, minus));
+                let x = sums.shared(simd, slot, minus);
                 for r in 0..R {
-                    sum[r] = simd.add_f64s(sum[r], x);
+                    sum[r] = simd.add_f64s(sum[r], x[last]);
                 }
             }
         }
@@ -191,72 +224,76 @@ fn add_up<S: Simd, const R: usize>(
     sum
 }
 
-struct Reverse<'a> {
-    sums: Sums<'a>,
-    before: &'a mut [f64],
-    own: &'a [f64],
-    totals: &'a mut [Few],
+struct Reverse<'a, const C: usize> {
+    sums: Sums<'a, C>,
+    before: [&'a mut [f64]; C],
+    own: [&'a [f64]; C],
+    totals: [&'a mut [Few]; C],
 }
 
-impl WithSimd for Reverse<'_> {
+impl<const C: usize> WithSimd for Reverse<'_, C> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self {
-            sums,
-            before,
-            own,
-            totals,
-        } = self;
+        let sums = self.sums;
         let each = sums.width / S::F64_LANES;
-        let values = S::as_simd_f64s(sums.values).0;
-        let totals = S::as_mut_simd_f64s(totals.as_flattened_mut()).0;
+        let mut values: [&[S::f64s]; C] = [&[]; C];
+        for (registers, values) in values.iter_mut().zip(sums.values) {
+            *registers = S::as_simd_f64s(values).0;
+        }
         let mut back = Back {
             simd,
             sums,
             values,
-            adjoints: S::as_mut_simd_f64s(before).0,
-            totals,
+            adjoints: self.before.map(|before| S::as_mut_simd_f64s(before).0),
+            totals: self
+                .totals
+                .map(|totals| S::as_mut_simd_f64s(totals.as_flattened_mut()).0),
             each,
         };
-        for (own, args) in own.chunks_exact(sums.width).zip(sums.args) {
-            let own = S::as_simd_f64s(own).0;
+        let own = self.own.map(|own| S::as_simd_f64s(own).0);
+        for (k, args) in sums.args.iter().enumerate() {
             let terms = sums.terms_of(args);
             let mut at = 0;
             while at + TOGETHER <= each {
-                back.pull::<TOGETHER>(terms, own, at);
+                back.pull::<TOGETHER>(terms, own, k as u32, at);
                 at += TOGETHER;
             }
             for at in at..each {
-                back.pull::<1>(terms, own, at);
+                back.pull::<1>(terms, own, k as u32, at);
             }
         }
     }
 }
 
-struct Back<'a, S: Simd> {
+struct Back<'a, S: Simd, const C: usize> {
     simd: S,
-    sums: Sums<'a>,
-    values: &'a [S::f64s],
-    adjoints: &'a mut [S::f64s],
-    totals: &'a mut [S::f64s],
+    sums: Sums<'a, C>,
+    values: [&'a [S::f64s]; C],
+    adjoints: [&'a mut [S::f64s]; C],
+    totals: [&'a mut [S::f64s]; C],
     each: usize,
 }
 
-impl<S: Simd> Back<'_, S> {
-    /// Passes the adjoints of a sum on to its terms, at some of the points.
+impl<S: Simd, const C: usize> Back<'_, S, C> {
+    /// Passes the adjoints of sum `k` on to its terms, at some of the points.
     #[inline(always)]
-    fn pull<const R: usize>(&mut self, terms: &[Term], own: &[S::f64s], at: usize) {
+    fn pull<const R: usize>(&mut self, terms: &[Term], own: [&[S::f64s]; C], k: u32, at: usize) {
         let simd = self.simd;
-        let g: &[S::f64s; R] = registers::<S, R>(own, 0, 0, at);
-        let zero = simd.splat_f64s(0.0);
-        let mut absorbs = [simd.equal_f64s(zero, zero); R];
-        for r in 0..R {
-            absorbs[r] = simd.equal_f64s(g[r], zero);
+        let mut g = [[simd.splat_f64s(0.0); R]; C];
+        for (g, own) in g.iter_mut().zip(own) {
+            *g = *registers::<S, R>(own, k, self.each, at);
         }
-        // An adjoint of zero absorbs even an infinite partial.
-        let times = |r: usize, partial: S::f64s| {
-            simd.select_f64s(absorbs[r], zero, simd.mul_f64s(g[r], partial))
+        // An adjoint times a partial, both with their tangents.
+        let times = |r: usize, partial: [S::f64s; C]| {
+            let mut product = [absorbing(simd, g[0][r], partial[0]); C];
+            for c in 1..C {
+                product[c] = simd.add_f64s(
+                    absorbing(simd, g[0][r], partial[c]),
+                    absorbing(simd, g[c][r], partial[0]),
+                );
+            }
+            product
         };
         for term in terms {
             match *term {
@@ -264,85 +301,116 @@ impl<S: Simd> Back<'_, S> {
                     slot,
                     minus,
                     is_first,
-                } => {
-                    let one = simd.splat_f64s(signed(1.0, minus));
-                    let mut terms = [zero; R];
-                    for r in 0..R {
-                        terms[r] = simd.mul_f64s(g[r], one);
-                    }
-                    self.add(slot, is_first, terms, at);
-                }
+                } => self.add::<R>(slot, is_first, minus, at, |r| [g[0][r], g[C - 1][r]]),
                 Term::Scaled {
                     slot,
                     by,
                     minus,
                     is_first,
                 } => {
-                    let scale = simd.splat_f64s(self.sums.shared(by, minus));
-                    let mut terms = [zero; R];
-                    for r in 0..R {
-                        terms[r] = times(r, scale);
-                    }
-                    self.add(slot, is_first, terms, at);
-                    let x = *registers::<S, R>(self.values, slot, self.each, at);
-                    self.total(by, minus, at, |r| times(r, x[r]), R);
+                    let scale = self.sums.shared(simd, by, false);
+                    self.add::<R>(slot, is_first, minus, at, |r| pair(times(r, scale)));
+                    let x = self.numbers::<R>(slot, at);
+                    self.total::<R>(by, minus, at, |r| pair(times(r, part(&x, r))));
                 }
                 Term::Product {
                     slots,
                     minus,
                     firsts,
                 } => {
-                    let one = simd.splat_f64s(signed(1.0, minus));
-                    let numbers =
-                        slots.map(|slot| *registers::<S, R>(self.values, slot, self.each, at));
-                    for (k, other) in [(0, 1), (1, 0)] {
-                        let mut terms = [zero; R];
-                        for r in 0..R {
-                            terms[r] = simd.mul_f64s(one, times(r, numbers[other][r]));
-                        }
-                        self.add(slots[k], firsts[k], terms, at);
-                    }
+                    let [x, y] = slots.map(|slot| self.numbers::<R>(slot, at));
+                    self.add::<R>(slots[0], firsts[0], minus, at, |r| {
+                        pair(times(r, part(&y, r)))
+                    });
+                    self.add::<R>(slots[1], firsts[1], minus, at, |r| {
+                        pair(times(r, part(&x, r)))
+                    });
                 }
-                Term::Shared { slot, minus } => self.total(slot, minus, at, |r| g[r], R),
+                Term::Shared { slot, minus } => {
+                    self.total::<R>(slot, minus, at, |r| [g[0][r], g[C - 1][r]]);
+                }
             }
         }
     }
 
     #[inline(always)]
-    fn add<const R: usize>(&mut self, slot: u32, is_first: bool, terms: [S::f64s; R], at: usize) {
-        let adjoints = registers_mut::<S, R>(self.adjoints, slot, self.each, at);
-        if is_first {
-            *adjoints = terms;
-        } else {
-            for r in 0..R {
-                adjoints[r] = self.simd.add_f64s(adjoints[r], terms[r]);
+    fn numbers<const R: usize>(&self, slot: u32, at: usize) -> [[S::f64s; R]; C] {
+        let mut numbers = [[self.simd.splat_f64s(0.0); R]; C];
+        for (numbers, values) in numbers.iter_mut().zip(self.values) {
+            *numbers = *registers::<S, R>(values, slot, self.each, at);
+        }
+        numbers
+    }
+
+    #[inline(always)]
+    fn signed(&self, x: S::f64s, minus: bool) -> S::f64s {
+        if minus { self.simd.neg_f64s(x) } else { x }
+    }
+
+    #[inline(always)]
+    fn add<const R: usize>(
+        &mut self,
+        slot: u32,
+        is_first: bool,
+        minus: bool,
+        at: usize,
+        term: impl Fn(usize) -> [S::f64s; 2],
+    ) {
+        let from = slot as usize * self.each + at;
+        for r in 0..R {
+            let terms = term(r);
+            for c in 0..C {
+                let term = self.signed(terms[c], minus);
+                let adjoint = &mut self.adjoints[c][from..][..R][r];
+                *adjoint = match is_first {
+                    true => term,
+                    false => self.simd.add_f64s(*adjoint, term),
+                };
             }
         }
     }
 
     /// Adds to the total of a shared number, if anybody asks for it. Partial sums stay apart by the points' places.
     #[inline(always)]
-    fn total(
+    fn total<const R: usize>(
         &mut self,
         slot: u32,
         minus: bool,
         at: usize,
-        term: impl Fn(usize) -> S::f64s,
-        count: usize,
+        term: impl Fn(usize) -> [S::f64s; 2],
     ) {
         let each = LANES / S::F64_LANES;
-        let slot = (slot & !SHARED) as usize;
-        let Some(total) = self.totals.get_mut(slot * each + at % each) else {
+        let place = (slot & !SHARED) as usize * each + at % each;
+        if self.totals[0].is_empty() {
             return;
-        };
-        let mut sum = self.simd.splat_f64s(0.0);
-        for r in 0..count {
-            sum = self.simd.add_f64s(sum, term(r));
         }
-        *total = if minus {
-            self.simd.sub_f64s(*total, sum)
-        } else {
-            self.simd.add_f64s(*total, sum)
-        };
+        let mut sums = [self.simd.splat_f64s(0.0); C];
+        for r in 0..R {
+            let terms = term(r);
+            for c in 0..C {
+                sums[c] = self.simd.add_f64s(sums[c], terms[c]);
+            }
+        }
+        for c in 0..C {
+            let sum = self.signed(sums[c], minus);
+            let total = &mut self.totals[c][place];
+            *total = self.simd.add_f64s(*total, sum);
+        }
     }
+}
+
+/// One of `R` registers of each part.
+#[inline(always)]
+fn part<X: Copy, const R: usize, const C: usize>(numbers: &[[X; R]; C], r: usize) -> [X; C] {
+    let mut part = [numbers[0][r]; C];
+    for (part, numbers) in part.iter_mut().zip(numbers) {
+        *part = numbers[r];
+    }
+    part
+}
+
+/// The value and the tangent; the value twice, if there is no tangent.
+#[inline(always)]
+fn pair<X: Copy, const C: usize>(parts: [X; C]) -> [X; 2] {
+    [parts[0], parts[C - 1]]
 }

@@ -1,0 +1,244 @@
+//! What can be asked about the sum over data points.
+
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use crate::error::Error;
+use crate::num::{Dual, N};
+use crate::program::lanes::Over;
+use crate::program::lanes::block::Block;
+use crate::program::replay::{Workspace, check_length};
+use crate::program::{colour, pattern};
+
+/// The points are dealt out in at most so many parts, each with sums of its own, whatever the number of threads.
+const PARTS: usize = 16;
+/// Blocks in a part at least: a part begins with zeroes and ends with sums for all that the points share.
+const PART_BLOCKS: usize = 2;
+
+/// What is added up.
+#[derive(Clone, Copy, PartialEq)]
+enum Sweep {
+    Values,
+    /// The adjoints of each output.
+    Adjoints,
+    /// The adjoints of the only output, and their tangents.
+    Second,
+}
+
+/// Sums over some points: of the outputs; of the adjoints of what the points share, for each output; and of their tangents.
+struct Sums {
+    outputs: Vec<f64>,
+    totals: [Vec<f64>; 2],
+}
+
+impl Sums {
+    fn add(mut self, other: &Self) -> Self {
+        let pairs = [(&mut self.outputs, &other.outputs)];
+        let totals = self.totals.iter_mut().zip(&other.totals);
+        for (sums, terms) in pairs.into_iter().chain(totals) {
+            for (sum, term) in sums.iter_mut().zip(terms) {
+                *sum += term;
+            }
+        }
+        self
+    }
+}
+
+impl<'a> Over<'a> {
+    /// The sum of each output over the points.
+    ///
+    /// # Errors
+    ///
+    /// If a branch would go another way at a point.
+    pub fn sum(&self) -> Result<Vec<f64>, Error> {
+        Ok(self.add_up(&self.shared()?, Sweep::Values)?.outputs)
+    }
+
+    /// The sum of the only output over the points, and its gradient by the shared inputs.
+    ///
+    /// # Errors
+    ///
+    /// If a branch would go another way at a point, or there is not one output.
+    pub fn sum_and_gradient(&self) -> Result<(f64, Vec<f64>), Error> {
+        self.only_output("sum_and_gradient")?;
+        let (sums, jacobian) = self.sum_and_jacobian()?;
+        Ok((sums[0], jacobian.into_raw_vec_and_offset().0))
+    }
+
+    /// The sum of each output over the points, and the derivatives of each sum (rows) by the shared inputs (columns).
+    ///
+    /// # Errors
+    ///
+    /// If a branch would go another way at a point.
+    pub fn sum_and_jacobian(&self) -> Result<(Vec<f64>, Array2<f64>), Error> {
+        let mut shared = self.shared()?;
+        let sums = self.add_up(&shared, Sweep::Adjoints)?;
+        let mut jacobian = Array2::zeros((sums.outputs.len(), self.shared.len()));
+        let [totals, _] = &sums.totals;
+        let sweeps = totals.chunks(shared.values().len().max(1));
+        for (mut row, totals) in jacobian.rows_mut().into_iter().zip(sweeps) {
+            let gradient = shared.pull_back_from(totals);
+            for (entry, derivative) in row.iter_mut().zip(gradient) {
+                *entry = *derivative;
+            }
+        }
+        Ok((sums.outputs, jacobian))
+    }
+
+    /// The product of a direction, one number for each shared input, with the Hessian of the only output's sum by the shared inputs.
+    ///
+    /// ```
+    /// use wengert::Program;
+    ///
+    /// let error = Program::record(|p| (p[0] * p[1] - p[2]).square(), &[1.0; 3])?;
+    /// let lanes = error.lanes(1);
+    /// let (x, y) = ([1.0, 2.0, 3.0], [0.0, 1.0, 0.0]);
+    /// let over = lanes.over(&[0.5], &[&x, &y])?;
+    /// assert_eq!(over.sum_hvp(&[1.0])?, [2.0 * (1.0 + 4.0 + 9.0)]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If a branch would go another way at a point, there is not one output, or `v` has another length than the shared inputs.
+    pub fn sum_hvp(&self, v: &[f64]) -> Result<Vec<f64>, Error> {
+        self.only_output("sum_hvp")?;
+        check_length("sum_hvp", "tangents", v.len(), self.shared.len())?;
+        let mut shared = self.shared()?;
+        shared.push_forward(v);
+        let sums = self.add_up(&shared, Sweep::Second)?;
+        let [adjoints, seconds] = &sums.totals;
+        Ok(shared.pull_back_twice_from(adjoints, seconds).to_vec())
+    }
+
+    /// The Hessian of the only output's sum by the shared inputs.
+    ///
+    /// Inputs that no others meet in an operation which is not linear take one product together.
+    ///
+    /// # Errors
+    ///
+    /// As [`Over::sum_hvp`].
+    pub fn sum_hessian(&self) -> Result<Array2<f64>, Error> {
+        let rows = self.meetings("sum_hessian")?;
+        let (of, count) = colour::columns(&rows, rows.len());
+        let mut hessian = Array2::zeros((rows.len(), rows.len()));
+        for (colour, product) in self.products(&of, count)?.iter().enumerate() {
+            for (row, columns) in rows.iter().enumerate() {
+                let column = columns.iter().find(|&&k| of[k as usize] as usize == colour);
+                if let Some(&column) = column {
+                    hessian[[row, column as usize]] = product[row];
+                }
+            }
+        }
+        Ok(hessian)
+    }
+
+    /// The diagonal of the Hessian of the only output's sum by the shared inputs.
+    ///
+    /// It takes a product for each colour of the shared inputs, of which those that meet differ; so one, if none meet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Over::sum_hvp`].
+    pub fn sum_hessian_diagonal(&self) -> Result<Vec<f64>, Error> {
+        let rows = self.meetings("sum_hessian_diagonal")?;
+        let (of, count) = colour::neighbours(&rows);
+        let products = self.products(&of, count)?;
+        Ok(of
+            .iter()
+            .enumerate()
+            .map(|(k, &colour)| products[colour as usize][k])
+            .collect())
+    }
+
+    /// For each shared input, those that it meets in an operation that is not linear.
+    fn meetings(&self, op: &'static str) -> Result<Vec<Vec<u32>>, Error> {
+        self.only_output(op)?;
+        let shared = self.shared.len();
+        let mut rows = pattern::hessian(&self.lanes.code);
+        rows.truncate(shared);
+        for row in &mut rows {
+            row.retain(|&column| (column as usize) < shared);
+        }
+        Ok(rows)
+    }
+
+    /// For each colour, the product of the Hessian with 1 at the inputs of that colour.
+    fn products(&self, of: &[u32], count: usize) -> Result<Vec<Vec<f64>>, Error> {
+        (0..count as u32)
+            .map(|colour| {
+                let ones = of.iter().map(|&other| f64::from(u8::from(other == colour)));
+                self.sum_hvp(&ones.collect::<Vec<_>>())
+            })
+            .collect()
+    }
+
+    fn add_up(&self, shared: &Workspace<'_>, sweep: Sweep) -> Result<Sums, Error> {
+        let (lanes, points) = (self.lanes, self.points());
+        let (sweeps, parts) = match sweep {
+            Sweep::Values => (0, 0),
+            Sweep::Adjoints => (lanes.outputs.len(), 1),
+            Sweep::Second => (1, 2),
+        };
+        let room = || Block::new(lanes, [shared.values(), shared.tangents()]);
+        let width = lanes.width();
+        let blocks = points.div_ceil(width);
+        let part = blocks.div_ceil(PARTS).max(PART_BLOCKS) * width;
+        let of_part = |block: &mut Block<'_>, k: usize| -> Result<Sums, Error> {
+            let mut outputs = vec![0.0; lanes.outputs.len()];
+            block.clear_totals(sweeps, parts);
+            let end = points.min((k + 1) * part);
+            for start in (k * part..end).step_by(width) {
+                block.load(self.columns, start, width.min(end - start));
+                block.forward()?;
+                for (sum, &slot) in outputs.iter_mut().zip(&lanes.outputs) {
+                    *sum += block.sum_of(slot);
+                }
+                match sweep {
+                    Sweep::Values => {}
+                    Sweep::Adjoints => {
+                        for output in 0..sweeps {
+                            block.reverse::<N<f64>, 1>(output, output);
+                        }
+                    }
+                    Sweep::Second => {
+                        block.push_forward();
+                        block.reverse::<Dual<N<f64>>, 2>(0, 0);
+                    }
+                }
+            }
+            let totals = block.totals();
+            Ok(Sums { outputs, totals })
+        };
+        let some_parts = |parts: std::ops::Range<usize>| -> Result<Vec<Sums>, Error> {
+            let mut block = room();
+            parts.map(|k| of_part(&mut block, k)).collect()
+        };
+        let count = points.div_ceil(part);
+        let found: Vec<Vec<Sums>> = if self.parallel {
+            let each = count.div_ceil(rayon::current_num_threads()).max(1);
+            let starts: Vec<usize> = (0..count).step_by(each).collect();
+            let threads = starts.into_par_iter();
+            threads
+                .map(|start| some_parts(start..count.min(start + each)))
+                .collect::<Result<_, _>>()?
+        } else {
+            vec![some_parts(0..count)?]
+        };
+        let zeros = |parts: bool| {
+            vec![
+                0.0;
+                if parts {
+                    sweeps * shared.values().len()
+                } else {
+                    0
+                }
+            ]
+        };
+        let none = Sums {
+            outputs: vec![0.0; lanes.outputs.len()],
+            totals: [zeros(parts > 0), zeros(parts > 1)],
+        };
+        Ok(found.iter().flatten().fold(none, Sums::add))
+    }
+}
