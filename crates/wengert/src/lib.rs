@@ -57,7 +57,7 @@ mod var_traits;
 pub use error::{Error, Shapes};
 pub use gradients::Gradients;
 pub use inspect::{Argument, NodeInfo};
-pub use program::{Lanes, Outputs, Over, Pattern, Program, Sparse, Workspace};
+pub use program::{Lanes, Outputs, Over, Pattern, PointSum, Program, Sparse, Workspace};
 pub use real::Real;
 pub use rules::custom::CustomOp;
 pub use tape::{AsArray, Mark, Tape};

@@ -26,7 +26,7 @@ use crate::rules::Op;
 use crate::tape::Tape;
 use crate::var::Var;
 
-pub use lanes::{Lanes, Over};
+pub use lanes::{Lanes, Over, PointSum};
 pub use replay::Workspace;
 pub use sparse::{Pattern, Sparse};
 

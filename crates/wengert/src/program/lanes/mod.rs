@@ -7,6 +7,7 @@
 mod block;
 pub(super) mod kernels;
 mod over;
+mod point_sum;
 mod split;
 mod sums;
 mod totals;
@@ -20,6 +21,7 @@ use crate::program::replay::check_length;
 use crate::program::{Code, Guarded, Program, Run};
 
 pub use over::Over;
+pub use point_sum::PointSum;
 
 /// Points in a block at most; blocks are multiples of [`LANES`].
 const WIDEST: usize = 64;
@@ -116,6 +118,10 @@ impl Lanes {
             columns,
             parallel: false,
         })
+    }
+
+    fn shared_inputs(&self) -> usize {
+        self.shared.inputs
     }
 
     /// How many points go together.
