@@ -5,7 +5,7 @@ use std::fmt;
 use smallvec::SmallVec;
 
 use crate::error::{Error, or_panic};
-use crate::list::{List, Node};
+use crate::list::{List, Node, Term};
 use crate::num::Arg;
 use crate::real::Real;
 use crate::rules::Op;
@@ -126,6 +126,9 @@ impl<T: Real> List<T> {
         if matches!(node.op(), Op::leaf | Op::aux) {
             return Places::new();
         }
+        if matches!(node.op(), Op::sum | Op::dot) {
+            return self.places_of_many(id, node);
+        }
         let (own, pair, count) = match node.op() {
             Op::pair => (id, *node, 2),
             op => {
@@ -142,6 +145,31 @@ impl<T: Real> List<T> {
             place(id, node, 1),
         ];
         Places::from_buf_and_len(all, count)
+    }
+
+    fn places_of_many(&self, id: u32, node: &Node<T>) -> Places<T> {
+        let state = self.state();
+        let terms = state.many.terms_of(id);
+        let place = |(k, term): (usize, &Term<T>)| match term.operand {
+            own if own == id && node.op() == Op::sum => Err(term.partial),
+            // The partial with respect to the other factor is this one.
+            own if own == id => Err(terms[k ^ 1].partial),
+            operand => Ok((operand, term.partial)),
+        };
+        terms.iter().enumerate().map(place).collect()
+    }
+
+    /// The nodes that a node was made of.
+    pub(crate) fn operands_of(&self, id: u32, node: &Node<T>) -> SmallVec<[u32; 4]> {
+        if let Some(aux) = self.state().aux_of(node) {
+            return aux.operands.iter().copied().collect();
+        }
+        let places = self.places(id, node);
+        places
+            .iter()
+            .flatten()
+            .map(|&(operand, _)| operand)
+            .collect()
     }
 }
 
@@ -311,8 +339,11 @@ impl<T: Real> Tape<T> {
                 "node {index} is one half of an operation with three operands; repeat the next node"
             ));
         }
-        let (inputs, _) = node.op().visit(Arity);
         let mut given = operands.iter();
+        if matches!(node.op(), Op::sum | Op::dot) {
+            return self.repeat_many(node.op(), &list.places(index as u32, &node), operands);
+        }
+        let (inputs, _) = node.op().visit(Arity);
         let mut args: SmallVec<[Arg<Tensor<T>>; 3]> = SmallVec::new();
         let mut params: SmallVec<[f64; 2]> = SmallVec::new();
         for (k, place) in list.places(index as u32, &node).into_iter().enumerate() {
@@ -323,5 +354,39 @@ impl<T: Real> Tape<T> {
             }
         }
         record_elementwise(node.op(), &args, &params)
+    }
+
+    fn repeat_many(
+        &self,
+        op: Op,
+        places: &Places<T>,
+        operands: &[Tensor<T>],
+    ) -> Result<Tensor<T>, Error> {
+        let mut given = operands.iter();
+        let args: Vec<Arg<Tensor<T>>> = places
+            .iter()
+            .map(|place| match place {
+                Ok(_) => Arg::Value(*given.next().expect("as many as there are operands")),
+                Err(constant) => Arg::Constant(constant.as_f64()),
+            })
+            .collect();
+        let apply = |op: Op, x: Arg<Tensor<T>>, y: Arg<Tensor<T>>| match (op, x, y) {
+            (Op::mul, Arg::Constant(x), Arg::Constant(y)) => Ok(Arg::Constant(x * y)),
+            (_, Arg::Constant(x), Arg::Constant(y)) => Ok(Arg::Constant(x + y)),
+            _ => record_elementwise(op, &[x, y], &[]).map(Arg::Value),
+        };
+        let terms: Vec<Arg<Tensor<T>>> = match op {
+            Op::sum => args,
+            _ => args
+                .chunks(2)
+                .map(|pair| apply(Op::mul, pair[0], pair[1]))
+                .collect::<Result<_, _>>()?,
+        };
+        let mut terms = terms.into_iter();
+        let first = terms.next().expect("an operation on many has terms");
+        match terms.try_fold(first, |sum, term| apply(Op::add, sum, term))? {
+            Arg::Value(sum) => Ok(sum),
+            Arg::Constant(_) => unreachable!("one operand at least is a tensor"),
+        }
     }
 }

@@ -38,6 +38,7 @@ mod gradients;
 mod guards;
 mod inspect;
 mod list;
+mod many;
 #[cfg(feature = "nalgebra")]
 mod nalgebra;
 pub mod num;

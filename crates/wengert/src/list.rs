@@ -10,9 +10,11 @@
 #![allow(unsafe_code)]
 
 mod lifetime;
+mod many;
 mod watch;
 
 pub(crate) use lifetime::History;
+pub(crate) use many::Term;
 
 use std::alloc::{self, Layout};
 use std::cell::{Cell, RefCell};
@@ -104,6 +106,7 @@ pub(crate) struct Position {
 /// What is not needed to append a scalar node.
 pub(crate) struct State<T: Real> {
     pub(crate) aux: Vec<Aux<T>>,
+    pub(crate) many: many::Many<T>,
     pub(crate) arena: Arena<T>,
     pub(crate) buffers: BufferPool<T>,
     /// The table of the last numeric sweep, emptied, for the next one.
@@ -167,6 +170,7 @@ impl<T: Real> List<T> {
             chunks: RefCell::new(Vec::new()),
             state: RefCell::new(State {
                 aux: Vec::new(),
+                many: many::Many::new(),
                 arena: Arena::new(),
                 buffers: BufferPool::new(),
                 adjoints: Vec::new(),
@@ -211,7 +215,7 @@ impl<T: Real> List<T> {
     pub(crate) fn push(&self, op: Op, value: T, partials: [T; 2], operands: [u32; 2]) -> u32 {
         let id = self.len.get();
         if id == self.limit.get()
-            && let Err(error) = self.make_room(op.name(), value, Some(operands))
+            && let Err(error) = self.make_room(op.name(), value, &operands)
         {
             fail(error)
         }
@@ -263,7 +267,7 @@ impl<T: Real> List<T> {
     pub(crate) fn try_push_leaf(&self, value: T) -> Result<u32, Error> {
         let id = self.len.get();
         if id == self.limit.get() {
-            self.make_room("leaf", value, None)?;
+            self.make_room("leaf", value, &[])?;
         }
         Ok(self.push_leaf(value))
     }
@@ -281,7 +285,7 @@ impl<T: Real> List<T> {
     pub(crate) fn push_aux(&self, aux: Aux<T>, value: T, name: &'static str) -> Result<u32, Error> {
         let id = self.len.get();
         if id == self.limit.get() {
-            self.make_room(name, value, None)?;
+            self.make_room(name, value, &[])?;
         }
         let mut state = self.state.borrow_mut();
         let index = state.aux.len() as u32;
@@ -309,7 +313,7 @@ impl<T: Real> List<T> {
         &self,
         op: &'static str,
         value: T,
-        operands: Option<[u32; 2]>,
+        operands: &[u32],
     ) -> Result<(), Error> {
         let id = self.len.get();
         let mut state = self.state.borrow_mut();
@@ -324,7 +328,7 @@ impl<T: Real> List<T> {
                     id,
                     op,
                     value,
-                    operands.as_ref().map_or(&[], |ids| ids),
+                    operands,
                     Location::caller(),
                 ));
             }
@@ -420,6 +424,7 @@ impl<T: Real> List<T> {
         let state = self.state.borrow();
         self.len.get() as usize * size_of::<Node<T>>()
             + state.aux.len() * size_of::<Aux<T>>()
+            + state.many.bytes()
             + state.guards.len() * size_of::<Guard<T>>()
             + state.arena.bytes_used()
     }

@@ -248,23 +248,6 @@ impl<T: Real> Neg for &Tensor<T> {
     }
 }
 
-impl<T: Real> std::iter::Sum for Var<T> {
-    #[track_caller]
-    fn sum<I: Iterator<Item = Self>>(mut terms: I) -> Self {
-        let Some(first) = terms.next() else {
-            return Var::constant(T::zero());
-        };
-        terms.fold(first, |sum, term| sum + term)
-    }
-}
-
-impl<'a, T: Real> std::iter::Sum<&'a Var<T>> for Var<T> {
-    #[track_caller]
-    fn sum<I: Iterator<Item = &'a Self>>(terms: I) -> Self {
-        terms.copied().sum()
-    }
-}
-
 impl<T: Real> std::iter::Product for Var<T> {
     #[track_caller]
     fn product<I: Iterator<Item = Self>>(mut factors: I) -> Self {

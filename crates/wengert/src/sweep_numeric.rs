@@ -6,7 +6,7 @@
 use smallvec::SmallVec;
 
 use crate::error::Error;
-use crate::list::List;
+use crate::list::{List, Term};
 use crate::numeric::Numeric;
 use crate::real::Real;
 use crate::rules::custom::Custom;
@@ -71,18 +71,26 @@ impl<T: Real> Numbers<T> {
                 continue;
             }
             let node = self.list.node(id);
-            for slot in [0, 1] {
-                let parent = node.operand(slot);
-                if parent == id {
-                    continue;
-                }
-                let contribution = g * node.partials[slot];
+            let slots = [0, 1].map(|slot| Term {
+                operand: node.operand(slot),
+                partial: node.partials[slot],
+            });
+            let state = self.list.state();
+            let many = state.many.terms_of_node(id, &node).iter().rev();
+            let mut bad = None;
+            for term in slots.iter().chain(many).filter(|term| term.operand != id) {
+                let contribution = g * term.partial;
                 if !contribution.is_finite() {
-                    return Err(self
-                        .list
-                        .non_finite_backward(id, node.op().name(), contribution));
+                    bad = Some(contribution);
+                    break;
                 }
-                self.scalars[parent as usize] += contribution;
+                self.scalars[term.operand as usize] += contribution;
+            }
+            drop(state);
+            if let Some(contribution) = bad {
+                return Err(self
+                    .list
+                    .non_finite_backward(id, node.op().name(), contribution));
             }
         }
         Ok(())
@@ -175,8 +183,24 @@ impl<T: Real> Algebra<T> for Numbers<T> {
             return self.pull_back_watched(low, high);
         }
         let adjoint = &mut self.scalars[..high as usize];
+        let state = self.list.state();
+        let mut many = state.many.between(low, high).peekable();
         let mut end = high;
         while end > low {
+            if let Some((id, terms)) = many.next_if(|&(id, _)| id + 1 == end) {
+                end = id;
+                let g = adjoint[id as usize];
+                if g == T::zero() {
+                    continue;
+                }
+                for term in terms.iter().rev() {
+                    adjoint[term.operand as usize] += g * term.partial;
+                }
+                // A constant stands there with the node itself.
+                adjoint[id as usize] = g;
+                continue;
+            }
+            let low = many.peek().map_or(low, |&(id, _)| id + 1);
             let run = self.list.last_run(low, end);
             let start = end - run.len() as u32;
             for (id, node) in (start as usize..end as usize).zip(run).rev() {
@@ -205,11 +229,16 @@ impl<T: Real> Algebra<T> for Numbers<T> {
                 continue;
             }
             let node = self.list.node(id);
+            let slots = [0, 1].map(|slot| Term {
+                operand: node.operand(slot),
+                partial: node.partials[slot],
+            });
+            let state = self.list.state();
+            let many = state.many.terms_of_node(id, &node);
             let mut tangent = T::zero();
-            for slot in [0, 1] {
-                let operand = node.operand(slot);
-                if operand != id && node.partials[slot] != T::zero() {
-                    tangent += absorb(self.scalars[operand as usize], node.partials[slot]);
+            for term in slots.iter().chain(many) {
+                if term.operand != id && term.partial != T::zero() {
+                    tangent += absorb(self.scalars[term.operand as usize], term.partial);
                 }
             }
             self.scalars[id as usize] = tangent;

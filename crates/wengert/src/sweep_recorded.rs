@@ -56,7 +56,15 @@ impl<T: Real> Recorded<T> {
                     .any(|&operand| sweep.is_relevant(operand)),
                 None => [0, 1]
                     .iter()
-                    .any(|&slot| sweep.is_relevant(node.operand(slot))),
+                    .map(|&slot| node.operand(slot))
+                    .chain(
+                        state
+                            .many
+                            .terms_of_node(id, &node)
+                            .iter()
+                            .map(|term| term.operand),
+                    )
+                    .any(|operand| sweep.is_relevant(operand)),
             };
             sweep.relevant[(id - first) as usize] |= depends;
         }
@@ -109,13 +117,37 @@ impl<T: Real> Recorded<T> {
         if matches!(node.op(), Op::leaf | Op::pair) {
             return SmallVec::new();
         }
-        let all = node.op().visit(Partials {
-            sweep: self,
-            id,
-            node,
-        });
+        let all = match node.op() {
+            Op::sum | Op::dot => self.partials_of_many(id, &node),
+            op => op.visit(Partials {
+                sweep: self,
+                id,
+                node,
+            }),
+        };
         all.into_iter()
             .filter(|&(operand, _)| keep(operand))
+            .collect()
+    }
+}
+
+impl<T: Real> Recorded<T> {
+    /// In the order in which the numeric sweep adds.
+    fn partials_of_many(&self, id: u32, node: &Node<T>) -> SmallVec<[(u32, Var<T>); 3]> {
+        let places = self.list.places(id, node);
+        let handle = |k: usize| match places[k] {
+            Ok((operand, _)) => self.var(operand),
+            Err(constant) => Var::constant(constant),
+        };
+        (0..places.len())
+            .rev()
+            .filter_map(|k| {
+                let (operand, partial) = places[k].ok()?;
+                Some(match node.op() {
+                    Op::sum => (operand, Var::constant(partial)),
+                    _ => (operand, handle(k ^ 1)),
+                })
+            })
             .collect()
     }
 }

@@ -66,7 +66,7 @@ fn compare(what: &str, program: &Program, shared: usize, n: usize) {
     for (got, wanted) in over.sum().unwrap().into_iter().zip(&sums) {
         near(got, *wanted, scale * 1e2);
     }
-    let threads = over.parallel();
+    let threads = over.clone().parallel();
     let (added, jacobian) = over.sum_and_jacobian().unwrap();
     assert_eq!(added, over.sum().unwrap(), "{what}");
     for (&got, &wanted) in jacobian.iter().zip(&derivatives) {
@@ -116,7 +116,11 @@ fn compare(what: &str, program: &Program, shared: usize, n: usize) {
         assert_eq!(threads.point_gradients().unwrap(), own, "{what}");
     }
     assert_eq!(threads.values().unwrap(), values, "{what}");
-    assert_eq!(threads.jacobians().unwrap(), jacobians, "{what}");
+    assert_eq!(
+        threads.values_and_jacobians().unwrap(),
+        (values, jacobians),
+        "{what}"
+    );
 }
 
 #[test]
@@ -154,7 +158,7 @@ fn any_number_of_points() {
     }
     compare("points", &program, 0, 70);
     let none = program.lanes(2);
-    let none = none.over(&[1.0, 2.0], &[&[], &[]]).unwrap();
+    let none = none.over::<[f64]>(&[1.0, 2.0], [&[][..], &[]]).unwrap();
     assert_eq!(none.sum_and_gradient().unwrap(), (0.0, vec![0.0, 0.0]));
     assert_eq!(none.values().unwrap().shape(), [0, 1]);
 }
@@ -227,7 +231,7 @@ fn wrong_numbers_of_columns_are_refused() {
             "1 columns were given",
         ),
         (
-            lanes.over(&[1.0], &[&a, &b]).unwrap_err(),
+            lanes.over::<[f64]>(&[1.0], [&a[..], &b]).unwrap_err(),
             "columns of 2 and 1 points",
         ),
     ] {

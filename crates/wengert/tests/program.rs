@@ -130,6 +130,14 @@ fn what_is_not_needed_or_there_already_is_no_instruction() {
         1
     );
     assert_eq!(count(|x| x[0] * 1.0 - 0.0), 0);
+    let branch = |x: &[Var]| if x[0] > x[1] { x[0] } else { x[1] };
+    assert_eq!(Program::record(branch, &[1.0, 2.0]).unwrap().branches(), 1);
+    assert_eq!(
+        Program::record(|x| x[0] * x[1], &[1.0, 2.0])
+            .unwrap()
+            .branches(),
+        0
+    );
     assert_eq!(count(|x| (Var::constant(2.0).sin() + 1.0) * x[0]), 1);
     // Adding a positive zero changes a negative one, multiplying by zero a NaN: both stay.
     assert_eq!(count(|x| x[0] + 0.0), 1);

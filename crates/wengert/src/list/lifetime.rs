@@ -62,6 +62,7 @@ impl<T: Real> List<T> {
             state.buffers = BufferPool::new();
             state.adjoints = Vec::new();
             state.gradients = Vec::new();
+            state.many = many::Many::new();
             state.guards = Vec::new();
             state.max_nodes = MAX_NODES;
             state.watch = false;
@@ -247,6 +248,7 @@ impl<T: Real> List<T> {
             .map(|aux| aux.op)
             .filter(|op| matches!(op, TensorOp::Custom(_)))
             .collect();
+        state.many.truncate(position.nodes);
         state.guards.truncate(position.guards);
         state.arena.rewind(position.arena);
         state.unstop(position.nodes);

@@ -52,10 +52,7 @@ impl<T: Real> List<T> {
         }
         let origin = self.origin(id);
         let node = self.node(id);
-        let operands = self.state.borrow().aux_of(&node).map_or_else(
-            || SmallVec::from_slice(&[node.operand(0), node.operand(1)]),
-            |aux| aux.operands.clone(),
-        );
+        let operands = self.operands_of(id, &node);
         let mut error = self.non_finite("backward", id, op, value, &operands, Location::caller());
         if let Error::NonFinite { location, .. } = &mut error {
             *location = origin.map_or_else(

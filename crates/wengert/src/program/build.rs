@@ -5,10 +5,11 @@ use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
+use smallvec::SmallVec;
 
 use crate::error::Error;
 use crate::guards::{Asked, Side};
-use crate::list::{List, Nodes, State};
+use crate::list::{List, Node, Nodes, State};
 use crate::program::schedule::schedule;
 use crate::program::{Code, Question};
 use crate::rules::Op;
@@ -103,8 +104,11 @@ impl Builder {
     }
 
     /// The place of an operation's result: a constant, something that is there already, or a new instruction.
-    fn emit(&mut self, op: Op, mut args: [Place; 3], count: u8, stopped: bool) -> Place {
-        let given = usize::from(count);
+    fn emit(&mut self, op: Op, given: &[Place], stopped: bool) -> Place {
+        let count = given.len() as u8;
+        let mut args = [Place::input(0); 3];
+        args[..given.len()].copy_from_slice(given);
+        let given = given.len();
         let numbers = args.map(|arg| self.number(arg));
         if numbers[..given].iter().all(Option::is_some) {
             let numbers = numbers.map(Option::unwrap_or_default);
@@ -134,6 +138,24 @@ impl Builder {
             self.instructions.push(new);
         }
         Place::result(number)
+    }
+}
+
+impl Builder {
+    /// A sum of many, or of products of two, as the operations that it stands for.
+    fn emit_many(&mut self, op: Op, args: &[Place], stopped: bool) -> Place {
+        let terms: Vec<Place> = match op {
+            Op::dot => args
+                .chunks(2)
+                .map(|factors| self.emit(Op::mul, factors, stopped))
+                .collect(),
+            _ => args.to_vec(),
+        };
+        let sum = |sum, term| self.emit(Op::add, &[sum, term], stopped);
+        terms
+            .into_iter()
+            .reduce(sum)
+            .expect("an operation on many has terms")
     }
 }
 
@@ -200,19 +222,20 @@ pub(super) fn build(
             continue;
         }
         let node = nodes.get(id);
-        let mut args = [Place::input(0); 3];
         let given = list.places(id, node);
-        for (arg, place) in args.iter_mut().zip(&given) {
-            *arg = match *place {
-                Err(constant) => builder.constant(constant),
-                Ok((operand, _)) => match places[operand as usize] {
-                    Some(place) => place,
-                    None => builder.constant(nodes.get(operand).value),
-                },
-            };
-        }
+        let given = given.iter().map(|place| match *place {
+            Err(constant) => builder.constant(constant),
+            Ok((operand, _)) => match places[operand as usize] {
+                Some(place) => place,
+                None => builder.constant(nodes.get(operand).value),
+            },
+        });
+        let args: SmallVec<[Place; 3]> = given.collect();
         let stopped = state.stopped_range(id).is_some();
-        places[id as usize] = Some(builder.emit(node.op(), args, given.len() as u8, stopped));
+        places[id as usize] = Some(match node.op() {
+            op @ (Op::sum | Op::dot) => builder.emit_many(op, &args, stopped),
+            op => builder.emit(op, &args, stopped),
+        });
     }
     let mut place_of = |side: Side<f64>| match side {
         Side::Number(number) => builder.constant(number),
@@ -251,6 +274,11 @@ pub(super) fn build(
     Ok(schedule(inputs.len(), builder, &outputs, questions))
 }
 
+fn operands_of_many(state: &State<f64>, id: u32, node: &Node<f64>) -> impl Iterator<Item = u32> {
+    let terms = state.many.terms_of_node(id, node);
+    terms.iter().map(|term| term.operand)
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Need {
     /// Does not depend on the inputs, or is not needed.
@@ -284,7 +312,9 @@ fn needs(
             // A slot that is none points at the node itself, whose own need does not change.
             None => [0, 1]
                 .iter()
-                .any(|&slot| needs[node.operand(slot) as usize] != Need::Not),
+                .map(|&slot| node.operand(slot))
+                .chain(operands_of_many(state, id, node))
+                .any(|operand| needs[operand as usize] != Need::Not),
         };
         if depends {
             needs[id as usize] = Need::Depends;
@@ -317,8 +347,11 @@ fn needs(
                 ),
             });
         }
-        for slot in [0, 1] {
-            want(&mut needs, node.operand(slot));
+        for operand in [node.operand(0), node.operand(1)] {
+            want(&mut needs, operand);
+        }
+        for operand in operands_of_many(state, id, node) {
+            want(&mut needs, operand);
         }
         if node.op() == Op::pair {
             // Half of an operation with three operands, and no operation itself.

@@ -188,6 +188,13 @@ impl Program {
         self.len() == 0
     }
 
+    /// The number of questions about values that were asked while recording, each of which a run asks again.
+    ///
+    /// A program without any cannot be refused for a branch that would go another way.
+    pub fn branches(&self) -> usize {
+        self.code.guards.len()
+    }
+
     /// Memory for many runs.
     pub fn workspace(&self) -> Workspace<'_> {
         Workspace::new(&self.code)

@@ -143,10 +143,14 @@ macro_rules! elementwise {
             pair,
             /// A node whose operation stands in the table of tensors.
             aux,
+            /// The sum of many scalars.
+            sum,
+            /// The sum of many products of two scalars.
+            dot,
             $($(#[doc = $doc])* $name,)*
         }
 
-        const CODES: &[Op] = &[Op::leaf, Op::pair, Op::aux, $(Op::$name),*];
+        const CODES: &[Op] = &[Op::leaf, Op::pair, Op::aux, Op::sum, Op::dot, $(Op::$name),*];
 
         impl Op {
             /// The operation's name.
@@ -155,6 +159,8 @@ macro_rules! elementwise {
                     Op::leaf => "leaf",
                     Op::pair => "pair",
                     Op::aux => "tensor",
+                    Op::sum => "sum",
+                    Op::dot => "dot",
                     $(Op::$name => stringify!($name),)*
                 }
             }
@@ -173,7 +179,7 @@ macro_rules! elementwise {
                         { $crate::rules::expand::count(&[stringify!($x0) $(, stringify!($x))*]) },
                         { $crate::rules::expand::count(&[$($(stringify!($p)),+)?]) },
                     >(),)*
-                    Op::leaf | Op::pair | Op::aux => unreachable!("{} has no rule", self.name()),
+                    Op::leaf | Op::pair | Op::aux | Op::sum | Op::dot => unreachable!("{} has no rule", self.name()),
                 }
             }
         }

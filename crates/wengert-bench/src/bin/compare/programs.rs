@@ -33,15 +33,15 @@ pub(crate) fn mixture_in_lanes(mixture: &GaussianMixture, reps: usize) {
     let over = lanes
         .over(&x, &columns)
         .expect("a column for each coordinate");
-    let run = |over: Over<'_>| over.sum_and_gradient().expect("no branches");
+    let run = |over: &Over<'_>| over.sum_and_gradient().expect("no branches");
 
     let (value, by_hand) = by_hand::mixture(mixture, &x);
-    let (ours, by_lanes) = run(over);
+    let (ours, by_lanes) = run(&over);
     same(&[ours], &[value]);
     same(&by_lanes, &by_hand);
     let likelihood = |x: &[Var]| mixture.likelihood(x, points.clone());
     same(&by_lanes, &gradient(&mut Tape::new(), &x, likelihood));
-    let (peak, _) = peak_of(|| run(over));
+    let (peak, _) = peak_of(|| run(&over));
 
     let mut contenders: Vec<Contender<'_>> = vec![
         Box::new(|| {
@@ -51,7 +51,7 @@ pub(crate) fn mixture_in_lanes(mixture: &GaussianMixture, reps: usize) {
             black_box(by_hand::mixture(mixture, black_box(&x)));
         }),
         Box::new(|| {
-            black_box(run(black_box(over)));
+            black_box(run(black_box(&over)));
         }),
         Box::new(|| {
             black_box(over.sum().is_ok());
@@ -84,7 +84,7 @@ pub(crate) fn mixture_in_lanes(mixture: &GaussianMixture, reps: usize) {
         1e6 * freezing
     );
     // By the clock on the wall: the threads' own clocks do not see each other.
-    let wall = |over: Over<'_>| {
+    let wall = |over: &Over<'_>| {
         let start = Instant::now();
         for _ in 0..5 {
             black_box(run(black_box(over)));
@@ -92,7 +92,7 @@ pub(crate) fn mixture_in_lanes(mixture: &GaussianMixture, reps: usize) {
         start.elapsed().as_secs_f64()
     };
     let mut ratios: Vec<f64> = (0..reps)
-        .map(|_| wall(over) / wall(over.parallel()))
+        .map(|_| wall(&over) / wall(&over.clone().parallel()))
         .collect();
     ratios.sort_by(f64::total_cmp);
     println!(

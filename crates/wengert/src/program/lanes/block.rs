@@ -280,6 +280,15 @@ impl<'a> Block<'a> {
         }
     }
 
+    /// Writes the outputs' values: `stride` numbers on for each point.
+    pub(super) fn write_values(&self, rows: &mut [f64], stride: usize) {
+        for (row, point) in rows.chunks_mut(stride.max(1)).zip(0..self.points) {
+            for (value, &slot) in row.iter_mut().zip(&self.lanes.outputs) {
+                *value = self.number(slot, point);
+            }
+        }
+    }
+
     /// Writes the adjoints of the points' inputs: `stride` numbers on for each point.
     pub(super) fn write_gradients(&self, rows: &mut [f64], stride: usize) {
         let inputs = self.lanes.inputs;

@@ -89,14 +89,17 @@ impl Program {
 impl Lanes {
     /// The points: a number for each shared input, and for each other input a column with a number for each point.
     ///
+    /// Columns are slices, arrays or vectors.
+    ///
     /// # Errors
     ///
     /// If the numbers or the columns are more or fewer than the inputs, or the columns differ in length.
-    pub fn over<'a>(
+    pub fn over<'a, C: AsRef<[f64]> + ?Sized + 'a>(
         &'a self,
         shared: &'a [f64],
-        columns: &'a [&'a [f64]],
+        columns: impl IntoIterator<Item = &'a C>,
     ) -> Result<Over<'a>, Error> {
+        let columns: Vec<&[f64]> = columns.into_iter().map(AsRef::as_ref).collect();
         check_length("over", "shared inputs", shared.len(), self.shared.inputs)?;
         check_length("over", "columns", columns.len(), self.inputs)?;
         if let Some(other) = columns

@@ -1,6 +1,6 @@
 //! What can be asked about data points one by one.
 
-use ndarray::{Array2, Array3};
+use ndarray::{Array2, Array3, s};
 use rayon::prelude::*;
 
 use crate::error::Error;
@@ -12,11 +12,11 @@ use crate::program::replay::Workspace;
 /// Data points, at which [`Lanes`] are run.
 ///
 /// Memory does not depend on the number of points, but for what is asked for one by one; [`Lanes`] keep it from one call to the next.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Over<'a> {
     pub(super) lanes: &'a Lanes,
     pub(super) shared: &'a [f64],
-    pub(super) columns: &'a [&'a [f64]],
+    pub(super) columns: Vec<&'a [f64]>,
     pub(super) parallel: bool,
 }
 
@@ -44,11 +44,7 @@ impl<'a> Over<'a> {
         let rows = values.as_slice_mut().expect("made in C order");
         self.in_parts(rows, outputs, |block, rows| {
             block.forward()?;
-            for (row, point) in rows.chunks_mut(outputs.max(1)).zip(0..) {
-                for (value, &slot) in row.iter_mut().zip(&block.lanes.outputs) {
-                    *value = block.number(slot, point);
-                }
-            }
+            block.write_values(rows, outputs);
             Ok(())
         })?;
         Ok(values)
@@ -81,19 +77,40 @@ impl<'a> Over<'a> {
     ///
     /// If a branch would go another way at a point.
     pub fn jacobians(&self) -> Result<Array3<f64>, Error> {
+        Ok(self.values_and_jacobians()?.1)
+    }
+
+    /// [`Over::values`] and [`Over::jacobians`], which residuals are asked for together, in one run.
+    ///
+    /// # Errors
+    ///
+    /// If a branch would go another way at a point.
+    pub fn values_and_jacobians(&self) -> Result<(Array2<f64>, Array3<f64>), Error> {
         let (outputs, inputs) = (self.lanes.outputs.len(), self.lanes.inputs);
-        let mut jacobians = Array3::zeros((self.points(), outputs, inputs));
-        let matrices = jacobians.as_slice_mut().expect("made in C order");
-        self.in_parts(matrices, outputs * inputs, |block, matrices| {
+        // Of each point its values, then its Jacobian: one array, which threads can share out.
+        let stride = outputs * (1 + inputs);
+        let mut both = Array2::zeros((self.points(), stride));
+        let rows = both.as_slice_mut().expect("made in C order");
+        self.in_parts(rows, stride, |block, rows| {
             block.forward()?;
+            block.write_values(rows, stride);
             for output in 0..outputs {
                 block.reverse::<N<f64>, 1>(output, 0);
-                let rows = matrices.get_mut(output * inputs..).unwrap_or_default();
-                block.write_gradients(rows, outputs * inputs);
+                let rows = rows
+                    .get_mut(outputs + output * inputs..)
+                    .unwrap_or_default();
+                block.write_gradients(rows, stride);
             }
             Ok(())
         })?;
-        Ok(jacobians)
+        let values = both.slice(s![.., ..outputs]).to_owned();
+        let jacobians = both.slice(s![.., outputs..]).to_owned();
+        let shape = (self.points(), outputs, inputs);
+        let jacobians = jacobians.into_shape_with_order(shape);
+        Ok((
+            values,
+            jacobians.expect("as many numbers as the shape holds"),
+        ))
     }
 
     pub(super) fn only_output(&self, op: &'static str) -> Result<(), Error> {
@@ -130,7 +147,7 @@ impl<'a> Over<'a> {
         let run = |first: usize, out: &mut [f64]| {
             let mut block = Block::new(self.lanes, [shared.values(), &[]]);
             for (j, out) in out.chunks_mut(width * stride).enumerate() {
-                block.load(self.columns, first + j * width, out.len() / stride);
+                block.load(&self.columns, first + j * width, out.len() / stride);
                 each(&mut block, out)?;
             }
             Ok(())

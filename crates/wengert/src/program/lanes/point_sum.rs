@@ -48,12 +48,17 @@ impl PointSum {
     /// # Errors
     ///
     /// If there is not one output, or as [`Lanes::over`] fails.
-    pub fn new(lanes: Lanes, columns: &[&[f64]]) -> Result<Self, Error> {
+    pub fn new<'a, C: AsRef<[f64]> + ?Sized + 'a>(
+        lanes: Lanes,
+        columns: impl IntoIterator<Item = &'a C>,
+    ) -> Result<Self, Error> {
+        let columns = columns.into_iter().map(|column| column.as_ref().to_vec());
+        let columns: Arc<[Vec<f64>]> = columns.collect();
         let none = vec![0.0; lanes.shared_inputs()];
-        lanes.over(&none, columns)?.only_output("PointSum")?;
+        lanes.over(&none, &*columns)?.only_output("PointSum")?;
         Ok(Self {
             lanes: Arc::new(lanes),
-            columns: columns.iter().map(|column| column.to_vec()).collect(),
+            columns,
             parallel: false,
         })
     }
@@ -133,8 +138,7 @@ impl PointSum {
     }
 
     fn at<R>(&self, x: &[f64], ask: impl FnOnce(Over<'_>) -> Result<R, Error>) -> Result<R, Error> {
-        let columns: Vec<&[f64]> = self.columns.iter().map(Vec::as_slice).collect();
-        let over = self.lanes.over(x, &columns)?;
+        let over = self.lanes.over(x, &*self.columns)?;
         ask(if self.parallel { over.parallel() } else { over })
     }
 }
@@ -162,10 +166,10 @@ impl Tape<f64> {
     ///
     /// As [`Tape::try_sum_over`] fails, and where the function does.
     #[track_caller]
-    pub fn sum_over(
+    pub fn sum_over<'a, C: AsRef<[f64]> + ?Sized + 'a>(
         &self,
         shared: &[Var],
-        columns: &[&[f64]],
+        columns: impl IntoIterator<Item = &'a C>,
         f: impl FnOnce(&[Var], &[Var]) -> Var,
     ) -> Var {
         or_panic(self.try_sum_over(shared, columns, f))
@@ -178,10 +182,10 @@ impl Tape<f64> {
     /// If there is no point, columns differ in length, a handle is stale or foreign, also one that the function has captured and
     /// gives back, or a branch would go another way at another point.
     #[track_caller]
-    pub fn try_sum_over(
+    pub fn try_sum_over<'a, C: AsRef<[f64]> + ?Sized + 'a>(
         &self,
         shared: &[Var],
-        columns: &[&[f64]],
+        columns: impl IntoIterator<Item = &'a C>,
         f: impl FnOnce(&[Var], &[Var]) -> Var,
     ) -> Result<Var, Error> {
         let op = "sum_over";
@@ -191,6 +195,7 @@ impl Tape<f64> {
                 return Err(Error::Foreign { op });
             }
         }
+        let columns: Vec<&[f64]> = columns.into_iter().map(AsRef::as_ref).collect();
         let first: Option<Vec<f64>> = columns
             .iter()
             .map(|column| column.first().copied())

@@ -93,7 +93,7 @@ impl<'a> Over<'a> {
     /// let error = Program::record(|p| (p[0] * p[1] - p[2]).square(), &[1.0; 3])?;
     /// let lanes = error.lanes(1);
     /// let (x, y) = ([1.0, 2.0, 3.0], [0.0, 1.0, 0.0]);
-    /// let over = lanes.over(&[0.5], &[&x, &y])?;
+    /// let over = lanes.over(&[0.5], [&x, &y])?;
     /// assert_eq!(over.sum_hvp(&[1.0])?, [2.0 * (1.0 + 4.0 + 9.0)]);
     /// # Ok::<(), wengert::Error>(())
     /// ```
@@ -189,7 +189,7 @@ impl<'a> Over<'a> {
             block.clear_totals(sweeps, parts);
             let end = points.min((k + 1) * part);
             for start in (k * part..end).step_by(width) {
-                block.load(self.columns, start, width.min(end - start));
+                block.load(&self.columns, start, width.min(end - start));
                 block.forward()?;
                 for (sum, &slot) in outputs.iter_mut().zip(&lanes.outputs) {
                     *sum += block.sum_of(slot);
