@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use rand_chacha::ChaCha8Rng;
 use wengert::Tensor;
+use wengert_examples::options::positive;
 use wengert_examples::{Error, Images, digits, idx};
 
 /// The most parameters that are allocated because an option says so; 800 MB with their gradients and momentum.
@@ -179,11 +180,4 @@ pub fn dashed(layers: &[usize]) -> String {
         .map(usize::to_string)
         .collect::<Vec<_>>()
         .join("-")
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(number) if number > 0.0 && f64::is_finite(number) => Ok(number),
-        _ => Err("it must be a number above 0".into()),
-    }
 }

@@ -5,11 +5,10 @@
 //! what the dimensions promise, so neither a false dimension nor a small file that unpacks to a huge one can exhaust it.
 
 use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read};
+use std::io::{BufReader, Read};
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
-
+use crate::unpack::{unpacked, unreadable};
 use crate::{Error, Images};
 
 /// The most bytes of elements that are read from one file: 1 GiB, twice what the largest EMNIST file holds.
@@ -17,7 +16,6 @@ pub const MAX_BYTES: usize = 1 << 30;
 
 const IMAGES: [u8; 4] = [0, 0, 8, 3];
 const LABELS: [u8; 4] = [0, 0, 8, 1];
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Reads a file of images and the file of their labels.
 ///
@@ -47,19 +45,11 @@ fn read_file(path: &Path, magic: [u8; 4]) -> Result<(Vec<usize>, Vec<u8>), Error
 }
 
 fn read_stream(
-    mut stream: impl Read,
+    stream: impl Read,
     magic: [u8; 4],
     limit: usize,
 ) -> Result<(Vec<usize>, Vec<u8>), String> {
-    let mut start = Vec::new();
-    take(&mut stream, GZIP.len(), &mut start)?;
-    let gzipped = start == GZIP;
-    let stream = start.as_slice().chain(stream);
-    if gzipped {
-        read_plain(MultiGzDecoder::new(stream), magic, limit)
-    } else {
-        read_plain(stream, magic, limit)
-    }
+    read_plain(unpacked(stream).map_err(|e| unreadable(&e))?, magic, limit)
 }
 
 fn read_plain(
@@ -119,10 +109,7 @@ fn read_plain(
 fn take(stream: &mut impl Read, limit: usize, into: &mut Vec<u8>) -> Result<(), String> {
     match stream.take(limit as u64).read_to_end(into) {
         Ok(_) => Ok(()),
-        Err(e) if e.kind() == ErrorKind::UnexpectedEof => {
-            Err("is truncated: its gzip stream ends too early".into())
-        }
-        Err(e) => Err(format!("cannot be read: {e}")),
+        Err(e) => Err(unreadable(&e)),
     }
 }
 

@@ -1,9 +1,11 @@
 //! What the examples need besides wengert: data, files, threads, tables and pictures.
 //!
-//! Nothing here knows a derivative. The examples themselves stand beside this folder: `digits.rs` (a network learns to read
-//! handwritten digits), `rosenbrock.rs` (Newton's method with the Hessian against gradient descent) and `one_screen.rs` (the whole
-//! idea of a tape, to be read). Run one by `cargo run --release --example digits`.
+//! Nothing here knows a derivative. The examples themselves stand beside this folder: `digits` (a network learns to read handwritten
+//! digits), `bundle_adjustment` (cameras and points from images, by sparse least squares), `rosenbrock.rs` (Newton's method with the
+//! Hessian against gradient descent) and `one_screen.rs` (the whole idea of a tape, to be read). Run one by
+//! `cargo run --release --example digits`.
 
+pub mod bal;
 mod confusion;
 mod crew;
 mod curve;
@@ -12,7 +14,9 @@ mod error;
 pub mod idx;
 mod images;
 mod linear;
+pub mod options;
 mod params;
+mod unpack;
 
 pub use confusion::Confusion;
 pub use crew::Crew;
