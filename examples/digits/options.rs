@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use rand_chacha::ChaCha8Rng;
 use wengert::Tensor;
-use wengert_examples::options::positive;
+use wengert_examples::options::{positive, threads};
 use wengert_examples::{Error, Images, digits, idx};
 
 /// The most parameters that are allocated because an option says so; 800 MB with their gradients and momentum.
@@ -167,9 +167,7 @@ impl Options {
 
     /// The number of threads to use.
     pub fn threads(&self) -> usize {
-        self.threads
-            .or_else(|| std::thread::available_parallelism().ok())
-            .map_or(1, NonZeroUsize::get)
+        threads(self.threads)
     }
 }
 

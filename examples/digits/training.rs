@@ -4,12 +4,13 @@ use std::f64::consts::PI;
 use std::sync::RwLock;
 use std::thread;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use ndarray::ArrayD;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use slotmap::SecondaryMap;
 use wengert::Tape;
+use wengert_examples::options::bar_style;
 use wengert_examples::{Batch, Crew, Epoch, Error, Images, Param, Params};
 
 use super::network::{Network, Pass};
@@ -35,7 +36,7 @@ pub fn train(
     rng: &mut ChaCha8Rng,
 ) -> Result<(Network, Vec<Epoch>), Error> {
     let steps = options.epochs * images.len().div_ceil(options.batch.get());
-    let bar = ProgressBar::new(steps as u64).with_style(style());
+    let bar = ProgressBar::new(steps as u64).with_style(bar_style());
     let mut momentum = Momentum::new(&network.params);
     let mut order: Vec<usize> = (0..images.len()).collect();
     let mut history = Vec::new();
@@ -113,10 +114,4 @@ impl Momentum {
             params[key] += &*velocity;
         }
     }
-}
-
-fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{bar:32} {percent:>3} %  {msg}  {eta} left")
-        .expect("the template is well formed")
-        .progress_chars("=> ")
 }

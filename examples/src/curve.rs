@@ -1,9 +1,9 @@
 use std::path::Path;
 
-use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use crate::Error;
+use crate::picture::{self, Area, Drawn};
 
 /// How well a network did after one epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,29 +31,10 @@ const MARGIN: u32 = 14;
 /// # Errors
 /// If the picture cannot be written.
 pub fn write_curve(path: &Path, title: &str, history: &[Epoch]) -> Result<(), Error> {
-    // The drawing library writes what it has even when it fails, so it draws into memory first.
-    let svg = draw(title, history).map_err(|what| Error::Drawing {
-        path: path.to_owned(),
-        what,
-    })?;
-    std::fs::write(path, svg).map_err(|e| Error::io("write", path, e))
+    picture::write(path, SIZE, |root| draw_panels(root, title, history))
 }
-
-fn draw(title: &str, history: &[Epoch]) -> Result<String, String> {
-    let mut svg = String::new();
-    let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-    draw_panels(&root, title, history)
-        .and_then(|()| root.present())
-        .map_err(|e| e.to_string())?;
-    drop(root);
-    Ok(svg)
-}
-
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Drawn<'a> = Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
 
 fn draw_panels<'a>(root: &Area<'a>, title: &str, history: &[Epoch]) -> Drawn<'a> {
-    root.fill(&WHITE)?;
     let area = root.margin(10, 0, 0, 0).titled(title, ("sans-serif", 22))?;
     let (upper, lower) = area.split_vertically(area.dim_in_pixel().1 / 2);
     draw_loss(&upper, history)?;
@@ -158,6 +139,10 @@ fn points(history: &[Epoch], value: impl Fn(&Epoch) -> f64) -> Vec<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn draw(title: &str, history: &[Epoch]) -> Result<String, String> {
+        picture::drawn(SIZE, |root| draw_panels(root, title, history))
+    }
 
     fn falling(epochs: u32) -> Vec<Epoch> {
         (1..=epochs)

@@ -1,4 +1,15 @@
-//! What the examples' command lines have in common.
+//! What the examples' command lines have in common, and their progress bars.
+
+use std::num::NonZeroUsize;
+
+use indicatif::ProgressStyle;
+
+/// The number of threads to use: as asked for, or one for each core.
+pub fn threads(asked: Option<NonZeroUsize>) -> usize {
+    asked
+        .or_else(|| std::thread::available_parallelism().ok())
+        .map_or(1, NonZeroUsize::get)
+}
 
 /// Parses a number above 0 that is finite.
 ///
@@ -9,4 +20,11 @@ pub fn positive(text: &str) -> Result<f64, String> {
         Ok(number) if number > 0.0 && f64::is_finite(number) => Ok(number),
         _ => Err("it must be a number above 0".into()),
     }
+}
+
+/// The looks of a progress bar: how far it is, a message, how long it will take.
+pub fn bar_style() -> ProgressStyle {
+    ProgressStyle::with_template("{bar:32} {percent:>3} %  {msg}  {eta} left")
+        .expect("the template is well formed")
+        .progress_chars("=> ")
 }
