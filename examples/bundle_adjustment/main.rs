@@ -88,8 +88,13 @@ pub fn run(options: &Options) -> Result<Option<Quality>, Box<dyn Error>> {
         "mean reprojection error {:.3} pixels, before {:.3}",
         after.mean, before.mean
     );
-    if let Some(noise) = after.noise {
-        println!("the pixels' noise, by what is left: {noise:.3} in each coordinate");
+    match after.noise {
+        Some(noise) => {
+            println!("the pixels' noise, by what is left: {noise:.3} in each coordinate");
+        }
+        None => {
+            println!("there are no more pixels than unknowns, so they say nothing of their noise")
+        }
     }
     let adjusted = options.out.join("adjusted.txt");
     problem.write(&adjusted)?;
