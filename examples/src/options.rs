@@ -15,6 +15,14 @@ pub fn threads(asked: Option<NonZeroUsize>) -> usize {
 ///
 /// # Errors
 /// If the text is no such number.
+///
+/// # Examples
+/// ```
+/// use wengert_examples::options::positive;
+///
+/// assert_eq!(positive("2.5"), Ok(2.5));
+/// assert!(positive("-1").is_err() && positive("inf").is_err() && positive("x").is_err());
+/// ```
 pub fn positive(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(number) if number > 0.0 && f64::is_finite(number) => Ok(number),

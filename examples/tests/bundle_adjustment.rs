@@ -129,6 +129,36 @@ fn the_projection_is_that_of_the_format() {
     }
 }
 
+/// The first observation of `problem-49-7776-pre`, with its camera and its point, and its residual as the documentation of
+/// BundleAdjustmentModels.jl prints it.
+#[test]
+fn a_published_observation_has_its_published_residual() {
+    let ladybug = Problem {
+        cameras: vec![[
+            1.574_151_594_294e-2,
+            -1.279_093_616_385e-2,
+            -4.400_849_808_198e-3,
+            -3.409_383_957_719e-2,
+            -1.075_138_710_492e-1,
+            1.120_224_029_124,
+            399.751_526_393_6,
+            -3.177_064_385_280e-7,
+            5.882_049_053_459e-13,
+        ]],
+        points: vec![[-0.612000157172, 0.571759047760, -1.847081276455]],
+        observations: vec![Observation {
+            camera: 0,
+            point: 0,
+            pixel: [-332.65, 262.09],
+        }],
+    };
+    let projection = Projection::record().unwrap();
+    let residual = projection.residuals(&ladybug).unwrap()[0];
+    for (found, published) in residual.into_iter().zip([-9.020226, 11.263958]) {
+        assert!((found - published).abs() < 1e-5, "{residual:?}");
+    }
+}
+
 #[test]
 fn the_derivatives_pass_at_every_rotation() {
     let projection = Projection::record().unwrap();
