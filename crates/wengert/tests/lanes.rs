@@ -29,6 +29,8 @@ fn compare(what: &str, program: &Program, shared: usize, n: usize) {
     let jacobians = over.jacobians().unwrap();
     let mut sums = vec![0.0; program.outputs()];
     let mut derivatives = Array2::<f64>::zeros((program.outputs(), shared));
+    // At many points it would tell no more.
+    let second_order = program.outputs() == 1 && n <= 100;
     let mut hessian = Array2::<f64>::zeros((shared, shared));
     let near = |got: f64, wanted: f64, scale: f64| {
         assert!(
@@ -57,7 +59,7 @@ fn compare(what: &str, program: &Program, shared: usize, n: usize) {
                 *sum += term;
             }
         }
-        if program.outputs() == 1 {
+        if second_order {
             let whole = program.hessian(&at(i)).unwrap();
             hessian += &whole.slice(ndarray::s![..shared, ..shared]);
         }
@@ -77,7 +79,7 @@ fn compare(what: &str, program: &Program, shared: usize, n: usize) {
         (added, jacobian),
         "{what}"
     );
-    if program.outputs() == 1 {
+    if second_order {
         let second = over.sum_hessian().unwrap();
         let size = hessian.iter().fold(1.0_f64, |s, x| s.max(x.abs()));
         for (&got, &wanted) in second.iter().zip(&hessian) {
@@ -97,6 +99,8 @@ fn compare(what: &str, program: &Program, shared: usize, n: usize) {
         {
             near(got, wanted, size);
         }
+    }
+    if program.outputs() == 1 {
         let (sum, by_shared) = over.sum_and_gradient().unwrap();
         assert_eq!(sum.to_bits(), over.sum().unwrap()[0].to_bits());
         for (&got, &wanted) in by_shared.iter().zip(&derivatives) {
