@@ -71,9 +71,7 @@ impl Projection {
     /// # Errors
     /// If the program cannot be run.
     pub fn pixels(&self, problem: &Problem) -> Result<Array2<f64>, Error> {
-        let columns = columns(problem);
-        let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
-        self.lanes.over(&[], &columns)?.parallel().values()
+        self.lanes.over(&[], &columns(problem))?.parallel().values()
     }
 
     /// The derivatives of what [`Projection::pixels`] gives: observations, x and y, the camera's numbers and then the point's.
@@ -81,9 +79,10 @@ impl Projection {
     /// # Errors
     /// If the program cannot be run.
     pub fn jacobians(&self, problem: &Problem) -> Result<Array3<f64>, Error> {
-        let columns = columns(problem);
-        let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
-        self.lanes.over(&[], &columns)?.parallel().jacobians()
+        self.lanes
+            .over(&[], &columns(problem))?
+            .parallel()
+            .jacobians()
     }
 
     /// How far off each observation is: where its point is seen, less where it was seen; x and y.

@@ -138,8 +138,7 @@ impl Target for Posterior {
     fn log_density(&self, x: &[f64]) -> Result<(f64, Vec<f64>), Error> {
         let (mut value, mut gradient) = self.prior.value_and_gradient(x)?;
         let columns = self.cases.features.iter().chain([&self.cases.signs]);
-        let columns: Vec<&[f64]> = columns.map(Vec::as_slice).collect();
-        let (sum, of_sum) = self.likelihood.over(x, &columns)?.sum_and_gradient()?;
+        let (sum, of_sum) = self.likelihood.over(x, columns)?.sum_and_gradient()?;
         value += sum;
         for (g, more) in gradient.iter_mut().zip(of_sum) {
             *g += more;

@@ -174,7 +174,7 @@ pub enum Error {
         "program: the branch at {location} would go another way: {question}; record the program again at this input, or write the branch with select, max or min"
     )]
     BranchChanged {
-        /// The comparison, with the numbers of this run.
+        /// The comparison, with the numbers of this run and the nodes of the list that they were.
         question: String,
         /// File, line and column of the comparison.
         location: String,

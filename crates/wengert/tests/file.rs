@@ -93,12 +93,12 @@ fn a_file_that_is_no_program_is_refused() {
         ),
         (
             r#""guards":[]"#,
-            r#""guards":[{"asked":"less","sides":[0,9],"line":""}]"#,
+            r#""guards":[{"asked":"less","sides":[0,9],"nodes":[null,null],"line":""}]"#,
             "a question about slot 9 of 5",
         ),
         (
             r#""guards":[]"#,
-            r#""guards":[{"asked":"why","sides":[0,0],"line":""}]"#,
+            r#""guards":[{"asked":"why","sides":[0,0],"nodes":[null,null],"line":""}]"#,
             "no question is called",
         ),
         (r#""guards":[]"#, r#""guards":[],"more":1"#, "unknown field"),

@@ -258,7 +258,8 @@ fn a_branch_that_would_go_another_way_is_refused() {
             let sentence = error.to_string();
             assert!(
                 matches!(error, Error::BranchChanged { .. })
-                    && sentence.contains("tests/program.rs"),
+                    && sentence.contains("tests/program.rs")
+                    && sentence.contains("(node "),
                 "{k}: {sentence}"
             );
         }

@@ -232,6 +232,8 @@ fn no_second_derivative_of_any_operation_is_missed() {
             let pattern = program.hessian_pattern().unwrap();
             let sparse = program.workspace().sparse(&pattern, &x).unwrap();
             let dense = program.hessian(&x).unwrap();
+            let diagonal = program.hessian_diagonal(&x).unwrap();
+            assert_eq!(diagonal, dense.diag().to_vec(), "{}", op.name);
             for (&got, &wanted) in sparse.to_dense().iter().zip(&dense) {
                 let near = (got - wanted).abs() <= 1e-14 * wanted.abs();
                 assert!(near, "{}: {got:e}, not {wanted:e}", op.name);

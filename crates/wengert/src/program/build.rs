@@ -254,6 +254,10 @@ pub(super) fn build(
         {
             questions.push(Question {
                 sides,
+                nodes: guard.sides.map(|side| match side {
+                    Side::Node(id) => Some(id),
+                    Side::Number(_) => None,
+                }),
                 asked: guard.asked,
                 line: guard.line,
             });

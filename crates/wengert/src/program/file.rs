@@ -43,6 +43,7 @@ struct StoredRun {
 struct StoredGuard {
     asked: String,
     sides: [u32; 2],
+    nodes: [Option<u32>; 2],
     line: String,
 }
 
@@ -118,6 +119,7 @@ impl Stored {
                 .map(|guard| StoredGuard {
                     asked: guard.asked.name().to_owned(),
                     sides: guard.sides,
+                    nodes: guard.nodes,
                     line: guard.line.to_string(),
                 })
                 .collect(),
@@ -174,6 +176,7 @@ impl Stored {
             }
             code.guards.push(Guarded {
                 sides: guard.sides,
+                nodes: guard.nodes,
                 asked,
                 line: guard.line.into(),
             });

@@ -100,6 +100,7 @@ struct Run {
 /// A question that was asked while recording, before its numbers have slots.
 struct Question {
     sides: [Place; 2],
+    nodes: [Option<u32>; 2],
     asked: Asked,
     line: &'static Location<'static>,
 }
@@ -108,6 +109,8 @@ struct Question {
 #[derive(Clone, Debug)]
 struct Guarded {
     sides: [u32; 2],
+    /// Which nodes of the list the sides were, for messages.
+    nodes: [Option<u32>; 2],
     asked: Asked,
     /// File, line and column of the question.
     line: Arc<str>,
@@ -263,6 +266,15 @@ impl Program {
     /// As [`Program::value`], or if there is not one output, or `v` has another length than `x`.
     pub fn hvp(&self, x: &[f64], v: &[f64]) -> Result<Vec<f64>, Error> {
         Ok(self.workspace().hvp(x, v)?.to_vec())
+    }
+
+    /// The second derivative of the only output by each input at `x`: the diagonal of the Hessian.
+    ///
+    /// # Errors
+    ///
+    /// As [`Program::value`], or if there is not one output.
+    pub fn hessian_diagonal(&self, x: &[f64]) -> Result<Vec<f64>, Error> {
+        self.workspace().hessian_diagonal(x)
     }
 
     /// The second derivatives of the only output at `x`.

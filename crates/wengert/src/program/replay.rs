@@ -280,6 +280,10 @@ impl<'p> Workspace<'p> {
         &self.adjoints[..self.code.inputs]
     }
 
+    pub(super) fn code(&self) -> &'p Code {
+        self.code
+    }
+
     /// How many inputs and outputs there are.
     pub(super) fn size(&self) -> (usize, usize) {
         (self.code.inputs, self.code.outputs.len())
@@ -396,7 +400,12 @@ impl Code {
 
 #[cold]
 pub(super) fn branch_changed(guard: &Guarded, x: f64, y: f64, point: Option<usize>) -> Error {
-    let question = guard.asked.words(&x.to_string(), &y.to_string());
+    let number = |x: f64, node: Option<u32>| match node {
+        Some(node) => format!("{x} (node {node})"),
+        None => x.to_string(),
+    };
+    let [left, right] = guard.nodes;
+    let question = guard.asked.words(&number(x, left), &number(y, right));
     Error::BranchChanged {
         question: match point {
             Some(point) => format!("{question} at point {point}"),

@@ -109,6 +109,7 @@ pub(super) fn schedule(
         .into_iter()
         .map(|question| Guarded {
             sides: question.sides.map(slot),
+            nodes: question.nodes,
             asked: question.asked,
             line: question.line.to_string().into(),
         })

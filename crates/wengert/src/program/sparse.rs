@@ -204,6 +204,37 @@ impl Program {
 }
 
 impl Workspace<'_> {
+    /// The second derivative of the only output by each input at `x`: the diagonal of the Hessian.
+    ///
+    /// It takes a product for each colour of the inputs, of which those that meet differ; so one, if none meet.
+    ///
+    /// ```
+    /// use wengert::Program;
+    ///
+    /// let chain = Program::record(|x| x[0].powi(3) * x[1] + x[1].exp(), &[0.5; 2])?;
+    /// assert_eq!(chain.workspace().hessian_diagonal(&[2.0, 0.0])?, [0.0, 1.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Workspace::value`], or if there is not one output.
+    pub fn hessian_diagonal(&mut self, x: &[f64]) -> Result<Vec<f64>, Error> {
+        self.only_output("hessian_diagonal")?;
+        let (of, count) = colour::neighbours(&pattern::hessian(self.code()));
+        let mut seeds = vec![Vec::new(); count];
+        for (input, &colour) in of.iter().enumerate() {
+            seeds[colour as usize].push(input as u32);
+        }
+        let mut diagonal = vec![0.0; of.len()];
+        self.hvps(x, &seeds, |colour, lane, product| {
+            for &input in &seeds[colour] {
+                diagonal[input as usize] = product[input as usize][lane];
+            }
+        })?;
+        Ok(diagonal)
+    }
+
     /// The Jacobian or the Hessian at `x`, whichever the pattern is of.
     ///
     /// # Errors
