@@ -2,7 +2,7 @@
 
 use std::array;
 
-use ndarray::{Array2, Array3, Axis, aview1};
+use ndarray::{Array2, Array3, Axis};
 use wengert::{Error, Lanes, Program, Var};
 use wengert_check::{Check, Report};
 use wengert_examples::bal::{CAMERA, Observation, POINT, Problem};
@@ -114,16 +114,16 @@ impl Projection {
         };
         let jacobian = |x: &[f64]| {
             let all = self.jacobians(&at(x)).expect(RUNS);
-            all.index_axis_move(Axis(0), 0)
+            let only = all.index_axis(Axis(0), 0);
+            only.rows().into_iter().map(|row| row.to_vec()).collect()
         };
         let x = inputs(problem, observation);
         Check::new()
             .named("an observation's residuals")
             .inputs(&[("camera", &[CAMERA]), ("point", &[POINT])])
-            .vector(
+            .jacobian(
                 |x| self.residuals(&at(x)).expect(RUNS).concat(),
-                |x, u| aview1(u).dot(&jacobian(x)).to_vec(),
-                |x, v| jacobian(x).dot(&aview1(v)).to_vec(),
+                jacobian,
                 &x,
             )
     }

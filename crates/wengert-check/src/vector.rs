@@ -36,6 +36,41 @@ impl Check {
         report
     }
 
+    /// Checks a Jacobian, one row for each output, against differences of the function: its products with random tangents and cotangents.
+    ///
+    /// ```
+    /// use wengert_check::Check;
+    /// let value = |x: &[f64]| vec![x[0] * x[1], x[0].sin()];
+    /// let jacobian = |x: &[f64]| vec![vec![x[1], x[0]], vec![x[0].cos(), 0.0]];
+    /// Check::new().jacobian(value, jacobian, &[0.3, 2.0]).assert_pass();
+    /// ```
+    pub fn jacobian(
+        &self,
+        value: impl Fn(&[f64]) -> Vec<f64>,
+        jacobian: impl Fn(&[f64]) -> Vec<Vec<f64>>,
+        x: &[f64],
+    ) -> Report {
+        let subject = self.subject("jacobian", x.len());
+        let (rows, outputs) = (jacobian(x), value(x).len());
+        let mut report = Report::new(&subject, self.get_seed(), x);
+        if rows.len() != outputs || rows.iter().any(|row| row.len() != x.len()) {
+            let lengths: Vec<usize> = rows.iter().map(Vec::len).collect();
+            report.faults.push(format!(
+                "the jacobian has rows of lengths {lengths:?}, the point has {} numbers and the function {outputs} outputs",
+                x.len()
+            ));
+            return report;
+        }
+        let transposed = |u: &[f64]| {
+            let column = |j: usize| rows.iter().zip(u).map(|(row, u)| row[j] * u).sum();
+            (0..x.len()).map(column).collect()
+        };
+        let times = |v: &[f64]| rows.iter().map(|row| dot(row, v)).collect();
+        report = self.vector(&value, |_, u| transposed(u), |_, v| times(v), x);
+        report.subject = subject;
+        report
+    }
+
     /// Checks a vector-Jacobian product against differences of the function, with random cotangents.
     ///
     /// ```

@@ -396,6 +396,42 @@ fn second_and_third_derivatives_are_checked_against_exact_lower_ones() {
 }
 
 #[test]
+fn each_wrong_entry_of_a_jacobian_is_caught() {
+    let value = |x: &[f64]| vec![x[0] * x[1], x[0].sin(), x[1].exp()];
+    let jacobian = |x: &[f64]| {
+        vec![
+            vec![x[1], x[0]],
+            vec![x[0].cos(), 0.0],
+            vec![0.0, x[1].exp()],
+        ]
+    };
+    let x = [0.8, 1.7];
+    let report = Check::new().jacobian(value, jacobian, &x);
+    report.assert_pass();
+    assert!(report.to_string().contains("jacobian"), "{report}");
+    for (i, j) in [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)] {
+        let wrong = |x: &[f64]| {
+            let mut rows = jacobian(x);
+            rows[i][j] += 1e-6;
+            rows
+        };
+        let report = Check::new().jacobian(value, wrong, &x);
+        assert!(
+            report
+                .failures()
+                .any(|entry| (entry.output, entry.input) == (Some(i), Some(j))),
+            "{report}"
+        );
+    }
+    let report = Check::new().jacobian(value, |_| vec![vec![0.0; 2]; 2], &x);
+    assert!(report.is_fail());
+    assert!(
+        report.to_string().contains("rows of lengths [2, 2]"),
+        "{report}"
+    );
+}
+
+#[test]
 fn a_transposed_jacobian_is_named() {
     let value = |x: &[f64]| vec![x[0] + 2.0 * x[1], 3.0 * x[0] * x[1]];
     let report = Check::new().jvp(
