@@ -8,10 +8,8 @@ use crate::real::Real;
 use crate::rules::Op;
 use crate::var::Var;
 
-/// Fewer terms are a chain of additions: each a node, but one that costs less to find.
+/// Fewer terms are a chain of additions, which a reader of the list can follow.
 const TERMS: usize = 8;
-/// Fewer products are a chain of additions.
-const PRODUCTS: usize = 4;
 
 impl<T: Real> std::iter::Sum for Var<T> {
     /// The sum of the terms in their order; of eight or more it is one node.
@@ -40,8 +38,7 @@ impl<'a, T: Real> std::iter::Sum<&'a Var<T>> for Var<T> {
 }
 
 impl<T: Real> Var<T> {
-    /// The dot product of two lists of scalars of one length: x_0 y_0 + x_1 y_1 + ..., added in that order; of four products or
-    /// more it is one node.
+    /// The dot product of two lists of scalars of one length: x_0 y_0 + x_1 y_1 + ..., added in that order, as one node.
     ///
     /// Each may hold constants.
     ///
@@ -60,15 +57,10 @@ impl<T: Real> Var<T> {
     /// As [`Var::try_dot`] fails.
     #[track_caller]
     pub fn dot(x: &[Self], y: &[Self]) -> Self {
-        if x.len() == y.len() && x.len() < PRODUCTS {
-            let products = x.iter().zip(y).map(|(&x, &y)| x * y);
-            let chain = products.reduce(|sum, product| sum + product);
-            return chain.unwrap_or_else(|| Var::constant(T::zero()));
-        }
         or_panic(Self::try_dot(x, y))
     }
 
-    /// [`Var::dot`] as one node, whatever the length, or why not.
+    /// [`Var::dot`], or why not.
     ///
     /// # Errors
     ///

@@ -178,8 +178,8 @@ fn several_outputs_some_of_which_are_inputs_shared_or_constant() {
     compare("outputs", &program, 0, 100);
     let shared = Program::record(|x| x[0].sin() + 0.0 * x[1], &[0.5, 0.5]).unwrap();
     compare("shared", &shared, 1, 100);
-    let only_shared = Program::record(|x| x[0].sin(), &[0.5, 0.5]).unwrap();
-    compare("only shared", &only_shared, 1, 100);
+    let without_instructions = Program::record(|x| x[0], &[0.5, 0.5]).unwrap();
+    compare("nothing to do", &without_instructions, 1, 100);
 }
 
 #[test]
@@ -226,6 +226,10 @@ fn wrong_numbers_of_columns_are_refused() {
     let lanes = program.lanes(1);
     let (a, b) = ([1.0, 2.0], [1.0]);
     for (error, says) in [
+        (
+            program.lanes(3).over::<[f64]>(&[1.0; 3], []).unwrap_err(),
+            "all inputs are shared",
+        ),
         (
             lanes.over(&[], &[&a, &a]).unwrap_err(),
             "0 shared inputs were given",

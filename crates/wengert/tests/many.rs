@@ -33,11 +33,6 @@ fn cases() -> Vec<(&'static str, F, F)> {
     vec![
         case("sum", |x| x.iter().sum(), |x| chain(x)),
         case(
-            "sum of references",
-            |x| x.iter().copied().sum(),
-            |x| chain(x),
-        ),
-        case(
             "mixed",
             move |x| mixed(x).iter().sum::<Var>().exp(),
             move |x| chain(&mixed(x)).exp(),
@@ -171,21 +166,16 @@ fn how_many_nodes() {
         assert_eq!(tape.len() - before, nodes, "{n}");
         assert_eq!(sum.is_constant(), n == 0);
     }
-    for (n, nodes) in [(0, 0), (1, 1), (3, 5), (4, 1), (100, 1)] {
+    for (n, nodes) in [(0, 0), (1, 1), (3, 1), (100, 1)] {
         let before = tape.len();
         let _ = Var::dot(&x[..n], &x[..n]);
         assert_eq!(tape.len() - before, nodes, "{n}");
     }
     let before = tape.len();
-    assert_eq!(
-        Var::try_dot(&x[..1], &x[1..2]).unwrap().value(),
-        x[0].value() * x[1].value()
-    );
-    assert_eq!(tape.len() - before, 1);
     let constants = vec![Var::constant(2.0); 10];
     assert!(constants.iter().sum::<Var>().is_constant());
     assert_eq!(Var::dot(&constants, &constants).value(), 40.0);
-    assert_eq!(tape.len() - before, 1);
+    assert_eq!(tape.len(), before);
 }
 
 #[test]

@@ -71,6 +71,21 @@ fn derivatives_of_the_first_and_the_second_order() {
 }
 
 #[test]
+fn two_nodes_that_can_be_repeated() {
+    let tape = Tape::new();
+    let p = tape.vars(&[0.8, 1.7, 0.2]);
+    let nodes = tape.len();
+    let z = tape.sum_over(&p, [&X, &Y], error);
+    assert_eq!(tape.len() - nodes, 2);
+    let q = tape.tensor(ndarray::array![0.5, -0.3, 0.1]);
+    let again = tape.repeat(z.index(), &[q]).item();
+    let wanted = by_points(&tape.vars(&[0.5, -0.3, 0.1]));
+    close(&[again.value()], &[wanted.value()]);
+    wengert_check::check_tape(&tape, z).assert_pass();
+    assert!(tape.freeze(&p, &[z]).is_err());
+}
+
+#[test]
 fn third_derivatives_are_refused() {
     let tape = Tape::new();
     let p = tape.vars(&[0.8, 1.7, 0.2]);
@@ -142,7 +157,8 @@ fn what_is_wrong_is_said() {
     assert!(why.contains("2 outputs"), "{why}");
     let one = Program::record(|x| x[0] * x[1], &[1.0; 2]).unwrap();
     let sum = PointSum::new(one.lanes(1), &[&X]).unwrap();
-    assert!(sum.try_call(&p).is_err());
+    let why = sum.try_call(&p).unwrap_err().to_string();
+    assert!(why.contains("3 shared inputs were given"), "{why}");
     tape.clear();
     assert!(matches!(sum.try_call(&p[..1]), Err(Error::Stale { .. })));
 }

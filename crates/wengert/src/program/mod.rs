@@ -33,12 +33,11 @@ pub use sparse::{Pattern, Sparse};
 /// A recorded function: owned, immutable, optimised, to be run at other inputs and on other threads.
 ///
 /// What the outputs do not need is left out, what occurs twice is computed once, and what depends on constants
-/// alone is computed at once. Nothing is done that could change a bit of a value, a NaN or a signed zero
-/// included. Derivatives are those of the list; where several contributions meet in an adjoint, their order,
+/// alone is computed at once. Nothing is done that could change a bit of a value, or the sign of a zero; a NaN stays a NaN. Derivatives are those of the list; where several contributions meet in an adjoint, their order,
 /// and so the last bits of their sum, may differ from the list's.
 ///
 /// A branch that the recorded function took is noted with the comparison that led there. At an input where
-/// the answer would be another, running the program is refused ([`Error::BranchChanged`]); so is nothing else:
+/// the answer would be another, running the program is refused ([`Error::BranchChanged`]). Nothing else is looked at:
 /// a number that left the tape by [`Var::value`] is a constant to the program.
 ///
 /// ```

@@ -102,6 +102,12 @@ impl Lanes {
         let columns: Vec<&[f64]> = columns.into_iter().map(AsRef::as_ref).collect();
         check_length("over", "shared inputs", shared.len(), self.shared.inputs)?;
         check_length("over", "columns", columns.len(), self.inputs)?;
+        if columns.is_empty() {
+            return Err(Error::Argument {
+                op: "over",
+                detail: "all inputs are shared, so no column says how many points there are; share fewer".to_owned(),
+            });
+        }
         if let Some(other) = columns
             .iter()
             .find(|column| column.len() != columns[0].len())
@@ -135,7 +141,7 @@ impl Lanes {
     }
 }
 
-/// A few points' numbers, in one or two registers.
+/// The numbers of a few points, side by side.
 pub(super) type Few = [f64; LANES];
 
 #[inline(always)]

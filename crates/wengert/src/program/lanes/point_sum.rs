@@ -1,8 +1,8 @@
-//! A sum over data points as one node of a tape.
+//! A sum over data points, recorded on a tape.
 
 use std::sync::Arc;
 
-use ndarray::{Array1, ArrayD, ArrayViewD, arr0};
+use ndarray::{Array1, ArrayD, ArrayViewD, IxDyn, arr0};
 
 use crate::error::{Error, or_panic};
 use crate::program::{Lanes, Over, Program};
@@ -11,7 +11,7 @@ use crate::tape::Tape;
 use crate::tensor::Tensor;
 use crate::var::Var;
 
-/// A function's sum over data points, to be recorded as one node: [`Lanes`] with the points' numbers.
+/// A function's sum over data points, to be recorded on a tape as two nodes, however many points there are: [`Lanes`] with the points' numbers.
 ///
 /// Make it once and call it with the shared inputs of every step; [`Tape::sum_over`] does both for a single use.
 /// Gradients, tangents, Hessians and products with them are computed over the points again, so memory does not
@@ -96,10 +96,21 @@ impl PointSum {
         if shared.iter().all(|input| input.is_constant()) {
             return Ok(Var::constant(value));
         }
-        let (by_vjp, by_jvp) = (self.clone(), self.clone());
-        let sum = CustomOp::new("sum over points", move |_| arr0(value).into_dyn())
-            .vjp(move |g, x, _| vec![by_vjp.gradient(x[0]) * g])
-            .jvp(move |t, x, _| (by_jvp.gradient(x[0]) * t[0]).sum().into());
+        let (of_value, by_vjp, by_jvp) = (self.clone(), self.clone(), self.clone());
+        let known = (x, value);
+        let sum = CustomOp::new("sum over points", move |x| {
+            let same = |(x, known): (&f64, &f64)| x.to_bits() == known.to_bits();
+            match x[0].iter().zip(&known.0).all(same) {
+                true => arr0(known.1).into_dyn(),
+                // Somebody repeats the operation elsewhere.
+                false => of_value
+                    .array(&x[0], |over| over.sum())
+                    .into_shape_with_order(IxDyn(&[]))
+                    .expect("one sum"),
+            }
+        })
+        .vjp(move |g, x, _| vec![by_vjp.gradient(x[0]) * g])
+        .jvp(move |t, x, _| (by_jvp.gradient(x[0]) * t[0]).sum().into());
         Ok(sum.try_call(&[Tensor::try_stack(shared)?])?.item())
     }
 
@@ -144,11 +155,12 @@ impl PointSum {
 }
 
 impl Tape<f64> {
-    /// The sum over data points of a function of what they share and of each point's own numbers, as one node.
+    /// The sum over data points of a function of what they share and of each point's own numbers, in two nodes, however many points there are.
     ///
     /// The function is recorded at the first point, on a tape of its own, and run over all of them in the processor's widest registers; `columns` has
     /// the points' numbers, one column for each.
-    /// For many steps over the same points, keep a [`PointSum`].
+    /// For many steps over the same points, keep a [`PointSum`]. Handles of this tape that the function needs go among `shared`. It cannot be
+    /// frozen into a [`Program`], whose own sums over points are [`Program::lanes`].
     ///
     /// ```
     /// let tape = wengert::Tape::new();

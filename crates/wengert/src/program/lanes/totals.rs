@@ -113,7 +113,7 @@ impl<'a> Over<'a> {
 
     /// The Hessian of the only output's sum by the shared inputs.
     ///
-    /// Inputs that no others meet in an operation which is not linear take one product together.
+    /// Inputs that share no row of the Hessian are found in one product.
     ///
     /// # Errors
     ///
