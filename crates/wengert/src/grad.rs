@@ -6,7 +6,6 @@ use crate::error::{Error, Shapes, or_panic};
 use crate::gradients::{Gradients, no_adjoint};
 use crate::list::List;
 use crate::real::Real;
-use crate::real::sealed::Pooled;
 use crate::rules::structural::{Array, Way};
 use crate::sweep_numeric::Numbers;
 use crate::sweep_recorded::{Recorded, Value};
@@ -524,7 +523,11 @@ pub(crate) fn numeric_tangents(xs: &[Var], v: &[f64], ys: &[Var]) -> Vec<f64> {
 
 /// Tangents of `ys` along `v`, recorded; a constant's is zero.
 #[track_caller]
-pub(crate) fn recorded_tangents(xs: &[Var], v: &[Var], ys: &[Var]) -> Vec<Var> {
+pub(crate) fn recorded_tangents<T: Real>(
+    xs: &[Var<T>],
+    v: &[Var<T>],
+    ys: &[Var<T>],
+) -> Vec<Var<T>> {
     let Some(x) = xs.first() else {
         return vec![Var::default(); ys.len()];
     };
@@ -542,7 +545,7 @@ pub(crate) fn recorded_tangents(xs: &[Var], v: &[Var], ys: &[Var]) -> Vec<Var> {
     }
     let first = ids.iter().copied().min().unwrap_or(0);
     let attempt = x.list.attempt();
-    or_panic(attempt.settle(f64::forward_recorded(&mut sweep, first, last)));
+    or_panic(attempt.settle(T::forward_recorded(&mut sweep, first, last)));
     ys.iter()
         .map(|y| {
             if y.is_constant() {

@@ -170,6 +170,27 @@ impl<T: Real> Gradients<T> {
         Ok(self.scalars.get(var.id as usize).unwrap_or(&self.zero))
     }
 
+    /// The sum of |derivative times value| over all nodes of the tape: to first order, how much the root would change if every number on
+    /// the way to it changed by its own size. What is not finite is left out.
+    pub(crate) fn size_of_terms(&self) -> f64 {
+        let size = |slope: T, value: T| {
+            let term = (slope * value).as_f64().abs();
+            if term.is_finite() { term } else { 0.0 }
+        };
+        let scalars = self.scalars.iter().zip(0..);
+        let scalars = scalars.map(|(&slope, id)| size(slope, self.list.node(id).value));
+        let tensors = self.tensors.iter().filter_map(|entry| {
+            let slopes = entry.array.get()?;
+            Some(self.list.with_view(entry.node, |view| {
+                let pairs = slopes.iter().zip(view.data);
+                pairs
+                    .map(|(&slope, &value)| size(slope, value))
+                    .sum::<f64>()
+            }))
+        });
+        scalars.chain(tensors).sum()
+    }
+
     fn array(&self, tensor: Tensor<T>) -> Result<&ArrayD<T>, Error> {
         self.check(tensor.list, tensor.generation, tensor.id, "Tensor")?;
         let entry = self

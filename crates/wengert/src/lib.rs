@@ -8,6 +8,7 @@
 //! | get derivatives as numbers | [`Var::backward`], [`Tensor::backward_with`], [`Tape::jvp`]: a [`Gradients`] |
 //! | get derivatives as nodes | [`Var::grad`], [`Var::grad_tensors`], [`Tensor::vjp`], [`Tensor::jvp`] |
 //! | differentiate a function | [`grad`], [`value_and_grad`], [`jacobian`], [`hessian`], [`hvp`], [`jvp`] |
+//! | differentiate what a solver has found | [`implicit`]: a root, a fixed point, a minimum |
 //! | run what was recorded, many times | [`Program`], with a [`Workspace`]; over data points, [`Lanes`]; sparse, [`Pattern`] |
 //! | add an operation | [`CustomOp`] |
 //! | look at the list | [`Tape::nodes`], [`Var::named`], [`Tape::watch_non_finite`] |
@@ -36,6 +37,7 @@ mod error;
 mod grad;
 mod gradients;
 mod guards;
+pub mod implicit;
 mod inspect;
 mod list;
 mod many;

@@ -144,7 +144,7 @@ fn factor<T>(data: &[T], rows: usize, columns: usize, transposed: bool) -> MatRe
 /// faer's AVX kernels (0.24) end without `vzeroupper`. The upper halves that they leave behind make
 /// every SSE instruction that follows wait for them: libm's `exp` was measured at 300 ns instead of
 /// 12 until the thread's end.
-struct CleanRegisters;
+pub(crate) struct CleanRegisters;
 
 impl Drop for CleanRegisters {
     #[allow(unsafe_code)]

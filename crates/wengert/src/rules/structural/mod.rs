@@ -27,7 +27,7 @@ pub(crate) use index::{CumSum, Gather, IndexAdd, IndexSelect, ScatterAdd};
 pub(crate) use join::{Concat, Stack};
 pub(crate) use layout::{BroadcastTo, Permute, Place, Reshape, Slice, SliceAxis, check_axes};
 pub(crate) use map::Map;
-pub(crate) use matmul::{Matmul, product};
+pub(crate) use matmul::{CleanRegisters, Matmul, product};
 pub(crate) use reduce::{Sum, reduced};
 pub(crate) use softmax::{LogSoftmax, LogSumExp, Softmax};
 
