@@ -2,6 +2,8 @@
 
 mod build;
 mod colour;
+#[cfg(any(feature = "faer", feature = "sprs"))]
+mod convert;
 mod directions;
 #[cfg(feature = "serde")]
 mod file;

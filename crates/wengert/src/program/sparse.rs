@@ -6,6 +6,9 @@ use crate::error::Error;
 use crate::program::{Program, Workspace, colour, pattern};
 
 /// A matrix of which only some entries are kept, by rows (CSR).
+///
+/// The features `faer` and `sprs` convert it, by `try_into`, to `faer::sparse::SparseRowMat<usize, f64>` and `sprs::CsMat<f64>`, for
+/// which there are solvers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sparse {
     /// The number of rows and of columns.
