@@ -129,6 +129,37 @@ fn patterns_that_everybody_knows() {
         2,
         0,
     );
+    let arrow = |x: &[Var]| -> Vec<Var> {
+        let tip = x.iter().map(|x| x.sin()).sum();
+        [tip]
+            .into_iter()
+            .chain(x[1..].iter().map(|&y| y * x[0]))
+            .collect()
+    };
+    check("arrow of rows and columns", &many(arrow, 50), 3, 0);
+    // The last three outputs and the first two inputs are in everything, a band beside them.
+    let bordered = |x: &[Var]| -> Vec<Var> {
+        let band = x.windows(3).map(|w| w[1].sin() * w[2] + w[0] * x[0] - x[1]);
+        let all: Var = x.iter().copied().sum();
+        band.chain([all.exp(), all.sin(), all.square()]).collect()
+    };
+    check("border", &many(bordered, 40), 8, 0);
+    // Its other way round: the same matrix transposed.
+    let transposed = |x: &[Var]| -> Vec<Var> {
+        let column = |k: usize| x[37] * k as f64 + x[38].sin() + x[39];
+        let band = |k: usize| {
+            x[k.max(2) - 2..(k + 1).min(37)]
+                .iter()
+                .map(|&x| x.exp())
+                .sum::<Var>()
+        };
+        let mut rows: Vec<Var> = (0..40).map(|k| column(k) + band(k)).collect();
+        let all: Var = x[..37].iter().copied().sum();
+        rows[0] += all.sin();
+        rows[1] += all.cos();
+        rows
+    };
+    check("border, transposed", &many(transposed, 40), 8, 0);
     check("no inputs", &many(|_| vec![Var::constant(1.0)], 0), 0, 0);
     check("no outputs", &many(|_| Vec::new(), 3), 0, 0);
 }
@@ -191,6 +222,43 @@ fn linear_in_what_there_is() {
     assert_eq!(hessian.len(), pattern.len());
 }
 
+#[test]
+fn an_arrow_takes_three_sweeps_however_large() {
+    // A column or a row at a time it would take 30,000.
+    let n = 30_000;
+    let arrow = |x: &[Var]| -> Vec<Var> {
+        let tip = x.iter().map(|x| x.sin()).sum();
+        [tip]
+            .into_iter()
+            .chain(x[1..].iter().map(|&y| y * x[0]))
+            .collect()
+    };
+    let program = Program::record(arrow, &point(n)).unwrap();
+    let pattern = program.jacobian_pattern();
+    assert_eq!((pattern.len(), pattern.products()), (n + 2 * (n - 1), 3));
+    let jacobian = program.workspace().sparse(&pattern, &point(n)).unwrap();
+    assert_eq!(
+        jacobian.row(n - 1).collect::<Vec<_>>(),
+        [(0, point(n)[n - 1]), (n - 1, point(n)[0])]
+    );
+    assert_eq!(
+        jacobian.row(0).last().unwrap(),
+        (n - 1, point(n)[n - 1].cos())
+    );
+}
+
+#[test]
+fn a_full_row_that_comes_late_does_not_cost_a_hessian_its_colours() {
+    let n = 60;
+    let last = |x: &[Var]| x[..n - 1].iter().map(|&y| y * y * x[n - 1]).sum::<Var>();
+    check(
+        "late arrow",
+        &Program::record(last, &point(n)).unwrap(),
+        1,
+        2,
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
     #[test]
@@ -215,6 +283,32 @@ proptest! {
             (0..5).map(|k| terms.iter().filter(|t| t.4 == k).map(|t| term(x, t)).sum()).collect()
         };
         check("rows", &Program::record(rows, &point(12)).unwrap(), 5, 0);
+    }
+    /// Matrices of any pattern, dense rows and columns among them; each entry has a value of its own.
+    #[test]
+    fn random_patterns(
+        (rows, columns) in (0..14_usize, 0..14_usize),
+        entries in prop::collection::vec((0..14_usize, 0..14_usize), 0..50),
+        full in prop::collection::vec((any::<bool>(), 0..14_usize), 0..4),
+    ) {
+        let kept = |i: usize, j: usize| {
+            entries.contains(&(i, j)) || full.contains(&(true, i)) || full.contains(&(false, j))
+        };
+        let linear = |x: &[Var]| -> Vec<Var> {
+            let row = |i: usize| {
+                let terms = (0..columns).filter(|&j| kept(i, j)).map(|j| x[j] * (1 + i * 14 + j) as f64);
+                terms.sum()
+            };
+            (0..rows).map(row).collect()
+        };
+        let program = Program::record(linear, &point(columns)).unwrap();
+        let pattern = program.jacobian_pattern();
+        let jacobian = program.workspace().sparse(&pattern, &point(columns)).unwrap();
+        for i in 0..rows {
+            let wanted: Vec<_> = (0..columns).filter(|&j| kept(i, j)).map(|j| (j, (1 + i * 14 + j) as f64)).collect();
+            prop_assert_eq!(jacobian.row(i).collect::<Vec<_>>(), wanted);
+        }
+        prop_assert!(pattern.products() <= rows.min(columns));
     }
 }
 

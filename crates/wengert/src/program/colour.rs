@@ -4,18 +4,51 @@
 //! holds the entries of all of them side by side. Of a symmetric matrix less is needed: a star colouring
 //! (Coleman and Moré, 1984), in which each entry or its mirror image stands alone.
 
-/// For each column a colour such that no row has two columns of one colour, and the number of colours.
-///
-/// Greedy, in the order of the columns.
-pub(super) fn columns(rows: &[Vec<u32>], count: usize) -> (Vec<u32>, usize) {
-    let transposed = transpose(rows, count);
-    greedy(count, |column, forbid| {
-        for &row in &transposed[column] {
-            for &other in &rows[row as usize] {
-                forbid(other as usize);
+/// Colours that are numbered from 0; what needs none has none.
+pub(super) struct Colouring {
+    pub(super) of: Vec<Option<u32>>,
+    pub(super) count: usize,
+}
+
+impl Colouring {
+    /// The members of each colour.
+    pub(super) fn groups(&self) -> Vec<Vec<u32>> {
+        let mut groups = vec![Vec::new(); self.count];
+        for (index, colour) in self.of.iter().enumerate() {
+            if let Some(colour) = colour {
+                groups[*colour as usize].push(index as u32);
             }
         }
-    })
+        groups
+    }
+}
+
+/// Colours for those columns that have an entry in a row that `counts`, so that no such row has two columns of one colour.
+///
+/// `columns` is the transposed pattern. Greedy, in the order of the columns.
+pub(super) fn columns(
+    rows: &[Vec<u32>],
+    columns: &[Vec<u32>],
+    counts: impl Fn(u32) -> bool,
+) -> Colouring {
+    let mut of = vec![None; columns.len()];
+    let mut forbidden = Forbidden::default();
+    for (column, entries) in columns.iter().enumerate() {
+        let mut needed = false;
+        for &row in entries.iter().filter(|&&row| counts(row)) {
+            needed = true;
+            for &other in &rows[row as usize] {
+                forbidden.forbid(of[other as usize], column);
+            }
+        }
+        if needed {
+            of[column] = Some(forbidden.first_free(column));
+        }
+    }
+    Colouring {
+        of,
+        count: forbidden.by.len(),
+    }
 }
 
 /// For each row of a symmetric pattern a colour in which its neighbours differ, and the number of colours.
@@ -28,12 +61,22 @@ pub(super) fn neighbours(rows: &[Vec<u32>]) -> (Vec<u32>, usize) {
 }
 
 /// A star colouring of a symmetric pattern: neighbours differ, and every path of four has three colours or more.
-pub(super) fn star(rows: &[Vec<u32>]) -> (Vec<u32>, usize) {
-    let mut colours: Vec<Option<u32>> = vec![None; rows.len()];
-    let mut count = 0;
-    // `forbidden[c] == v + 1` if colour `c` may not be that of `v`.
-    let mut forbidden: Vec<usize> = Vec::new();
-    for v in 0..rows.len() {
+///
+/// Greedy, from the fullest row to the emptiest or in the order of the rows, whichever takes fewer colours. A full row that comes late
+/// finds its neighbours in as many colours as there are of them.
+pub(super) fn star(rows: &[Vec<u32>]) -> Colouring {
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    let natural = order.clone();
+    order.sort_by_key(|&v| std::cmp::Reverse(rows[v].len()));
+    let first = star_in(rows, &order, usize::MAX).expect("there is no limit");
+    star_in(rows, &natural, first.count).unwrap_or(first)
+}
+
+/// A star colouring in a given order, if it takes fewer colours than `limit`.
+fn star_in(rows: &[Vec<u32>], order: &[usize], limit: usize) -> Option<Colouring> {
+    let mut of: Vec<Option<u32>> = vec![None; rows.len()];
+    let mut forbidden = Forbidden::default();
+    for &v in order {
         let neighbours = |of: usize| {
             rows[of]
                 .iter()
@@ -41,52 +84,47 @@ pub(super) fn star(rows: &[Vec<u32>]) -> (Vec<u32>, usize) {
                 .filter(move |&n| n != of)
         };
         for w in neighbours(v) {
-            if let Some(colour) = colours[w] {
-                forbidden[colour as usize] = v + 1;
-            }
-            for x in neighbours(w).filter(|&x| x != v) {
-                let Some(colour) = colours[x] else { continue };
+            forbidden.forbid(of[w], v);
+            for x in neighbours(w).filter(|&x| x != v && of[x].is_some()) {
                 // The path v - w - x: with w uncoloured, x's colour is out; else only if it goes on to w's colour.
-                let goes_on = match colours[w] {
-                    None => true,
-                    Some(of_w) => neighbours(x).any(|y| y != w && colours[y] == Some(of_w)),
-                };
-                if goes_on {
-                    forbidden[colour as usize] = v + 1;
+                if of[w].is_none() || neighbours(x).any(|y| y != w && of[y] == of[w]) {
+                    forbidden.forbid(of[x], v);
                 }
             }
         }
-        let colour = (0..count).find(|&c| forbidden[c] != v + 1).unwrap_or(count);
-        if colour == count {
-            count += 1;
-            forbidden.push(0);
+        of[v] = Some(forbidden.first_free(v));
+        if forbidden.by.len() >= limit {
+            return None;
         }
-        colours[v] = Some(colour as u32);
     }
-    (
-        colours.into_iter().map(Option::unwrap_or_default).collect(),
-        count,
-    )
+    Some(Colouring {
+        of,
+        count: forbidden.by.len(),
+    })
 }
 
-fn greedy(count: usize, conflicts: impl Fn(usize, &mut dyn FnMut(usize))) -> (Vec<u32>, usize) {
-    let mut colours: Vec<Option<u32>> = vec![None; count];
-    let mut forbidden: Vec<usize> = Vec::new();
-    for v in 0..count {
-        conflicts(v, &mut |other| {
-            if let Some(colour) = colours[other] {
-                forbidden[colour as usize] = v + 1;
-            }
-        });
-        let free = forbidden.iter().position(|&by| by != v + 1);
-        let colour = free.unwrap_or(forbidden.len());
-        if colour == forbidden.len() {
-            forbidden.push(0);
+/// Which colours are out, and for whom; a new one is added where none is free.
+#[derive(Default)]
+struct Forbidden {
+    /// For each colour, one more than the last index that may not have it.
+    by: Vec<usize>,
+}
+
+impl Forbidden {
+    fn forbid(&mut self, colour: Option<u32>, index: usize) {
+        if let Some(colour) = colour {
+            self.by[colour as usize] = index + 1;
         }
-        colours[v] = Some(colour as u32);
     }
-    let colours = colours.into_iter().map(Option::unwrap_or_default).collect();
-    (colours, forbidden.len())
+
+    fn first_free(&mut self, index: usize) -> u32 {
+        let free = self.by.iter().position(|&by| by != index + 1);
+        let colour = free.unwrap_or(self.by.len());
+        if colour == self.by.len() {
+            self.by.push(0);
+        }
+        colour as u32
+    }
 }
 
 pub(super) fn transpose(rows: &[Vec<u32>], columns: usize) -> Vec<Vec<u32>> {

@@ -4,6 +4,7 @@ mod build;
 mod colour;
 #[cfg(any(feature = "faer", feature = "sprs"))]
 mod convert;
+mod cover;
 mod directions;
 #[cfg(feature = "serde")]
 mod file;

@@ -172,7 +172,7 @@ impl<'p> Workspace<'p> {
     pub(super) fn hvps(
         &mut self,
         x: &[f64],
-        directions: &[Vec<u32>],
+        directions: &[impl AsRef<[u32]>],
         mut each: impl FnMut(usize, usize, &[[f64; DIRECTIONS]]),
     ) -> Result<(), Error> {
         let output = self.only_output("hvp")?;
@@ -180,7 +180,7 @@ impl<'p> Workspace<'p> {
         for (k, group) in directions.chunks(DIRECTIONS).enumerate() {
             let seed = |tangents: &mut [[f64; DIRECTIONS]]| {
                 for (lane, ones) in group.iter().enumerate() {
-                    for &input in ones {
+                    for &input in ones.as_ref() {
                         tangents[input as usize][lane] = 1.0;
                     }
                 }

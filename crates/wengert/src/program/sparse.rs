@@ -3,6 +3,7 @@
 use ndarray::Array2;
 
 use crate::error::Error;
+use crate::program::cover::Cover;
 use crate::program::{Program, Workspace, colour, pattern};
 
 /// A matrix of which only some entries are kept, by rows (CSR).
@@ -82,18 +83,29 @@ pub struct Pattern {
     shape: [usize; 2],
     starts: Vec<usize>,
     columns: Vec<u32>,
-    /// The seeds: for each, the inputs (or outputs) whose entry is 1.
-    seeds: Vec<Vec<u32>>,
+    seeds: Vec<Seed>,
     /// For each entry, the product that holds it and where.
     found: Vec<(u32, u32)>,
-    product: Product,
+    of: Matrix,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Product {
-    Jvp,
-    Vjp,
-    Hvp,
+enum Matrix {
+    Jacobian,
+    Hessian,
+}
+
+/// A product: the inputs, or in a reverse product the outputs, whose entry in the seed is 1.
+#[derive(Clone, Debug)]
+struct Seed {
+    ones: Vec<u32>,
+    reverse: bool,
+}
+
+impl AsRef<[u32]> for Seed {
+    fn as_ref(&self) -> &[u32] {
+        &self.ones
+    }
 }
 
 impl Pattern {
@@ -112,40 +124,42 @@ impl Pattern {
         self.seeds.len()
     }
 
+    /// `find` gives the product that holds an entry, and where.
     fn new(
-        rows: Vec<Vec<u32>>,
+        of: Matrix,
+        rows: &[Vec<u32>],
         columns: usize,
-        product: Product,
-        (colours, count): (Vec<u32>, usize),
-        find: impl Fn(u32, u32) -> (u32, u32),
+        seeds: Vec<Seed>,
+        mut find: impl FnMut(u32, u32) -> (u32, u32),
     ) -> Self {
         let mut starts = vec![0];
         let mut found = Vec::new();
-        for (row, entries) in rows.iter().enumerate() {
-            found.extend(entries.iter().map(|&column| find(row as u32, column)));
+        for (row, entries) in (0..).zip(rows) {
+            found.extend(entries.iter().map(|&column| find(row, column)));
             starts.push(found.len());
         }
-        // A colour in whose product no entry is looked for needs no product.
-        let mut numbers = vec![None; count];
-        let mut seeds: Vec<Vec<u32>> = Vec::new();
+        // A product in which no entry is looked for is not needed.
+        let mut numbers = vec![None; seeds.len()];
+        let mut needed = 0;
         for (product, _) in &mut found {
             *product = *numbers[*product as usize].get_or_insert_with(|| {
-                seeds.push(Vec::new());
-                seeds.len() as u32 - 1
+                needed += 1;
+                needed - 1
             });
         }
-        for (index, &colour) in colours.iter().enumerate() {
-            if let Some(number) = numbers[colour as usize] {
-                seeds[number as usize].push(index as u32);
-            }
-        }
+        let mut seeds: Vec<(u32, Seed)> = seeds
+            .into_iter()
+            .zip(numbers)
+            .filter_map(|(seed, number)| Some((number?, seed)))
+            .collect();
+        seeds.sort_by_key(|&(number, _)| number);
         Self {
             shape: [rows.len(), columns],
             starts,
             columns: rows.concat(),
-            seeds,
+            seeds: seeds.into_iter().map(|(_, seed)| seed).collect(),
             found,
-            product,
+            of,
         }
     }
 }
@@ -153,24 +167,38 @@ impl Pattern {
 impl Program {
     /// Where the Jacobian can have entries: an output depends on an input.
     ///
-    /// The entries are found by forward products, columns of which have no row in common, or by reverse products of rows, whichever are fewer.
+    /// The entries are found by forward products with groups of columns, by reverse products of groups of rows, or, if that takes
+    /// fewer products, some in the one way and some in the other: a matrix with a dense row and a dense column beside a diagonal takes three.
+    ///
+    /// ```
+    /// use wengert::{Program, Var};
+    ///
+    /// let arrow = |x: &[Var]| {
+    ///     let mut y: Vec<Var> = x.iter().map(|&y| y * x[0]).collect();
+    ///     y[0] = x.iter().map(|x| x.sin()).sum();
+    ///     y
+    /// };
+    /// let program = Program::record(arrow, &[0.5; 100])?;
+    /// assert_eq!(program.jacobian_pattern().products(), 3);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
     pub fn jacobian_pattern(&self) -> Pattern {
         let rows = pattern::jacobian(&self.code);
-        let columns = self.inputs();
-        let forward = colour::columns(&rows, columns);
-        let transposed = colour::transpose(&rows, columns);
-        let reverse = colour::columns(&transposed, rows.len());
-        if forward.1 <= reverse.1 {
-            let of = forward.0.clone();
-            Pattern::new(rows, columns, Product::Jvp, forward, |row, column| {
-                (of[column as usize], row)
-            })
-        } else {
-            let of = reverse.0.clone();
-            Pattern::new(rows, columns, Product::Vjp, reverse, |row, column| {
-                (of[row as usize], column)
-            })
-        }
+        let cover = Cover::of(&rows, self.inputs());
+        let seed = |reverse| move |ones| Seed { ones, reverse };
+        let mut seeds: Vec<Seed> = cover.rows.groups().into_iter().map(seed(true)).collect();
+        seeds.extend(cover.columns.groups().into_iter().map(seed(false)));
+        let find = |row: u32, column: u32| {
+            let by_row = cover.rows.of[row as usize].map(|colour| (colour, column));
+            let by_column = cover.columns.of[column as usize]
+                .map(|colour| (cover.rows.count as u32 + colour, row));
+            let found = match cover.rows_first {
+                true => by_row.or(by_column),
+                false => by_column.or(by_row),
+            };
+            found.expect("the row or the column of each entry has a colour")
+        };
+        Pattern::new(Matrix::Jacobian, &rows, self.inputs(), seeds, find)
     }
 
     /// Where the Hessian of the only output can have entries: two inputs meet in an operation that is not linear.
@@ -181,26 +209,35 @@ impl Program {
     pub fn hessian_pattern(&self) -> Result<Pattern, Error> {
         self.workspace().only_output("hessian_pattern")?;
         let rows = pattern::hessian(&self.code);
-        let (colours, count) = colour::star(&rows);
-        let of = colours.clone();
-        let neighbours = rows.clone();
+        let colouring = colour::star(&rows);
+        let of = |index: u32| colouring.of[index as usize].expect("each row has a colour");
+        // How often the row has a column of each colour; for one row at a time.
+        let mut times = vec![0_u32; colouring.count];
+        let mut counted = None;
         // An entry stands alone in its row's product of its column's colour, or its mirror image does.
-        let alone = move |row: u32, column: u32| {
-            let colour = of[column as usize];
-            let same = neighbours[row as usize]
-                .iter()
-                .filter(|&&other| of[other as usize] == colour);
-            if same.count() == 1 {
-                (colour, row)
-            } else {
-                (of[row as usize], column)
+        let alone = |row: u32, column: u32| {
+            if counted != Some(row) {
+                times.fill(0);
+                for &other in &rows[row as usize] {
+                    times[of(other) as usize] += 1;
+                }
+                counted = Some(row);
+            }
+            match times[of(column) as usize] {
+                1 => (of(column), row),
+                _ => (of(row), column),
             }
         };
+        let seeds = colouring.groups().into_iter().map(|ones| Seed {
+            ones,
+            reverse: false,
+        });
+        let n = self.inputs();
         Ok(Pattern::new(
-            rows,
-            self.inputs(),
-            Product::Hvp,
-            (colours, count),
+            Matrix::Hessian,
+            &rows,
+            n,
+            seeds.collect(),
             alone,
         ))
     }
@@ -245,9 +282,9 @@ impl Workspace<'_> {
     /// As [`Workspace::value`], or if the pattern is of a program of another size.
     pub fn sparse(&mut self, pattern: &Pattern, x: &[f64]) -> Result<Sparse, Error> {
         let (inputs, outputs) = self.size();
-        let shape = match pattern.product {
-            Product::Hvp => [inputs, inputs],
-            Product::Jvp | Product::Vjp => [outputs, inputs],
+        let shape = match pattern.of {
+            Matrix::Hessian => [inputs, inputs],
+            Matrix::Jacobian => [outputs, inputs],
         };
         if pattern.shape != shape {
             return Err(Error::Argument {
@@ -264,23 +301,21 @@ impl Workspace<'_> {
         for (entry, &(product, place)) in pattern.found.iter().enumerate() {
             of_product[product as usize].push((entry, place as usize));
         }
-        if pattern.product == Product::Hvp {
+        if pattern.of == Matrix::Hessian {
             self.hvps(x, &pattern.seeds, |direction, lane, product| {
                 for &(entry, place) in &of_product[direction] {
                     values[entry] = product[place][lane];
                 }
             })?;
         } else {
-            let reverse = pattern.product == Product::Vjp;
-            let mut seed = vec![0.0; if reverse { outputs } else { inputs }];
-            for (ones, entries) in pattern.seeds.iter().zip(&of_product) {
-                seed.fill(0.0);
-                for &index in ones {
-                    seed[index as usize] = 1.0;
+            for (seed, entries) in pattern.seeds.iter().zip(&of_product) {
+                let mut direction = vec![0.0; if seed.reverse { outputs } else { inputs }];
+                for &index in &seed.ones {
+                    direction[index as usize] = 1.0;
                 }
-                let product = match reverse {
-                    true => self.vjp(x, &seed)?,
-                    false => self.jvp(x, &seed)?,
+                let product = match seed.reverse {
+                    true => self.vjp(x, &direction)?,
+                    false => self.jvp(x, &direction)?,
                 };
                 for &(entry, place) in entries {
                     values[entry] = product[place];
