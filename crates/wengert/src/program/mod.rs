@@ -1,5 +1,7 @@
 //! Programs: what was recorded once, to be run many times.
 
+#[cfg(feature = "argmin")]
+mod argmin;
 mod build;
 mod colour;
 #[cfg(any(feature = "faer", feature = "sprs"))]
@@ -58,6 +60,27 @@ pub use sparse::{Pattern, Sparse};
 /// With the feature `serde` a program can be written to a file and read from it; what is read is checked first.
 ///
 /// For many runs, a [`Workspace`] keeps the memory between them; any number of threads can have one each.
+#[cfg_attr(
+    feature = "argmin",
+    doc = "
+With the feature `argmin` a program with one output is a problem for the solvers of argmin: its cost, gradient and Hessian, at a
+`Vec<f64>`. The solvers' arithmetic on that comes from the feature `vec` of argmin-math.
+
+```
+use argmin::core::{Executor, State};
+use argmin::solver::{linesearch::MoreThuenteLineSearch, quasinewton::LBFGS};
+use wengert::{Program, Var};
+
+let valley = |x: &[Var]| 100.0 * (x[1] - x[0] * x[0]).square() + (1.0 - x[0]).square();
+let solver = LBFGS::new(MoreThuenteLineSearch::new(), 5);
+let found = Executor::new(Program::record(valley, &[0.0; 2])?, solver)
+    .configure(|state| state.param(vec![-1.2, 1.0]).max_iters(100))
+    .run()?;
+let best = found.state().get_best_param().unwrap();
+assert!(best.iter().all(|x| (x - 1.0).abs() < 1e-6));
+# Ok::<(), argmin::core::Error>(())
+```"
+)]
 #[derive(Clone, Debug)]
 pub struct Program {
     code: Arc<Code>,
