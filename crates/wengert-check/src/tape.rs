@@ -34,7 +34,8 @@ impl Check {
     ///
     /// Each node's rule is compared with differences of its own operation, recorded again on a tape aside, so the way to `y` is searched in
     /// one pass and the tape stays as it is. A scalar node is checked at the numbers that it was recorded with, by the partials that it
-    /// keeps; the operation of a tensor node at random numbers in operands of the recorded shapes.
+    /// keeps; the operation of a tensor node at random numbers in operands of the recorded shapes. What [`implicit`](wengert::implicit)
+    /// has recorded cannot be recorded again and is named in a note.
     ///
     /// Reports name source lines if [`Tape::watch_non_finite`] was on while recording.
     ///
@@ -53,6 +54,18 @@ impl Check {
             self.get_seed(),
             &[],
         );
+        let (way, only_here): (Vec<usize>, Vec<usize>) =
+            way.into_iter().partition(|&index| nodes[index].repeatable);
+        if !only_here.is_empty() {
+            report.notes.push(format!(
+                "{} not checked, for the solver's answer is right at its own operands alone; check the function that solves",
+                only_here
+                    .iter()
+                    .map(|&index| format!("{}, {},", name(&nodes[index]), nodes[index].op))
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            ));
+        }
         let mut random = self.random(12);
         for (count, index) in way.iter().enumerate() {
             let found = self.node(tape, &nodes, *index, &mut random);

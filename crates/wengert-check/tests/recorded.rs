@@ -303,6 +303,35 @@ fn constants_frozen_nodes_and_what_lies_off_the_way_are_not_checked() {
 }
 
 #[test]
+fn answers_of_solvers_are_named_and_not_checked() {
+    let tape = Tape::new();
+    let p = tape.var(2.0);
+    let f = |x: &[Var], p: &[Var]| vec![x[0] * x[0] - p[0]];
+    let x = wengert::implicit::root(f, &[p], &[2.0_f64.sqrt()]).unwrap()[0];
+    let report = check_tape(&tape, x.grad(&[p])[0].sin());
+    report.assert_pass();
+    let note = &report.notes[0];
+    assert!(
+        note.contains("implicit::root, ")
+            && note.contains("implicit::root's linear solve, not checked"),
+        "{note}"
+    );
+    let answer = tape
+        .nodes()
+        .iter()
+        .position(|node| node.op == "implicit::root")
+        .unwrap();
+    let error = tape
+        .try_repeat(answer, &[tape.tensor(array![3.0])])
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("right for the operands alone"),
+        "{error}"
+    );
+    check_tape(&tape, p.sin()).assert_pass();
+}
+
+#[test]
 fn rules_are_checked_with_the_same_bits_each_time() {
     let op = OPS.iter().find(|op| op.name == "atan2").unwrap();
     let run = |seed| format!("{:?}", Check::new().seed(seed).order(2).rule(op));

@@ -38,6 +38,9 @@ pub struct NodeInfo<T: Real = f64> {
     pub name: Option<String>,
     /// Whether a derivative passes through the node.
     pub differentiable: bool,
+    /// Whether [`Tape::repeat`] can record the operation again on other operands: not for an input, a `pair`, or an answer of
+    /// [`implicit`](crate::implicit), which a solver has found for its own operands.
+    pub repeatable: bool,
 }
 
 impl<T: Real> fmt::Display for NodeInfo<T> {
@@ -262,6 +265,11 @@ impl<T: Real> Tape<T> {
             name: state.names.get(&id).cloned(),
             differentiable: aux.is_none_or(|aux| aux.differentiable)
                 && state.stopped_range(id).is_none(),
+            repeatable: match aux.map(|aux| &aux.op) {
+                Some(TensorOp::Custom(custom)) => !custom.op.only_here,
+                Some(op) => !matches!(op, TensorOp::Leaf),
+                None => !matches!(node.op(), Op::leaf | Op::pair),
+            },
         }
     }
 
@@ -300,7 +308,7 @@ impl<T: Real> Tape<T> {
     ///
     /// # Errors
     ///
-    /// If there is no such node, it is an input, the number of operands is another, or the
+    /// If there is no such node, it is not [repeatable](NodeInfo::repeatable), the number of operands is another, or the
     /// operation refuses them.
     #[track_caller]
     pub fn try_repeat(&self, index: usize, operands: &[Tensor<T>]) -> Result<Tensor<T>, Error> {
@@ -330,6 +338,10 @@ impl<T: Real> Tape<T> {
         if let Some(place) = list.aux_index(index as u32) {
             let op = list.state().aux[place].op.clone();
             return match op {
+                TensorOp::Custom(custom) if custom.op.only_here => refuse(format!(
+                    "node {index}, {}, is right for the operands alone that a solver has found it for; repeat what recorded it",
+                    info.op
+                )),
                 TensorOp::Custom(custom) => custom.op.try_call(operands),
                 op => record(op, operands),
             };

@@ -68,6 +68,7 @@ pub(super) fn implicit<T: Real>(system: &Rc<System<T>>, answer: &[T]) -> CustomO
     let answer = array(answer.to_vec());
     let (backwards, forwards) = (system.clone(), system.clone());
     CustomOp::new(system.op, move |_| answer.clone())
+        .only_here()
         .vjp(move |g, p, x| {
             let lambda = solve(&backwards, true).call(&[g, x, p[0]]);
             let at = backwards.at(x, p[0]);
@@ -90,6 +91,7 @@ fn solve<T: Real>(system: &Rc<System<T>>, transposed: bool) -> CustomOp<T> {
         array(z.into_iter().map(T::of).collect())
     };
     CustomOp::new(format!("{}'s linear solve", system.op), value)
+        .only_here()
         .vjp(move |g, inputs, z| {
             let (x, p) = (inputs[1], inputs[2]);
             let mu = solve(&backwards, !transposed).call(&[g, x, p]);

@@ -38,6 +38,8 @@ pub struct CustomOp<T: Real = f64> {
     value: Arc<Value<T>>,
     vjp: Option<Arc<Vjp<T>>>,
     jvp: Option<Arc<Jvp<T>>>,
+    /// The value can be computed at the inputs of one call alone.
+    pub(crate) only_here: bool,
 }
 
 /// A custom operation on the tape: the operation, and this call's result, until it is in its place.
@@ -58,7 +60,14 @@ impl<T: Real> CustomOp<T> {
             value: Arc::new(value),
             vjp: None,
             jvp: None,
+            only_here: false,
         }
+    }
+
+    /// An operation whose value is right at the inputs of its call alone, so that it cannot be repeated at others.
+    pub(crate) fn only_here(mut self) -> Self {
+        self.only_here = true;
+        self
     }
 
     /// The rule of the reverse sweep: from the output's cotangent, the inputs and the output, the
