@@ -36,7 +36,8 @@
 //! It is held to what it claims. Each component of F may be at most sqrt(epsilon) (1.5e-8 in `f64`, 3.5e-4 in `f32`) times
 //! sum_j |dF/dx_j x_j| + sum_k |dF/dp_k p_k|, by which F would change if every number in x and p changed by that fraction of itself, plus what
 //! rounding can have made of it: epsilon times the sum of |dF/dv v| over all numbers v on the way to it. No unit of x, p or F matters. The
-//! derivative is that at the answer as given: an error in x goes into it.
+//! derivative is that at the answer as given: an error in x goes into it. A [`Program`](crate::Program) would have to solve again at its own
+//! inputs, so freezing what depends on an answer is refused.
 
 mod rules;
 

@@ -4,7 +4,7 @@ mod common;
 
 use common::assert_close;
 use ndarray::{Array1, Array2, array};
-use wengert::{Error, Tape, Tensor, Var, implicit};
+use wengert::{Error, Program, Tape, Tensor, Var, implicit};
 use wengert_check::Check;
 
 /// Newton's method on two equations, in numbers.
@@ -379,6 +379,12 @@ fn refusals_leave_the_tape_as_it_was() {
         Err(Error::Full { .. })
     ));
     assert_eq!(tape.len(), before);
+}
+
+#[test]
+fn a_program_of_an_answer_is_refused() {
+    let error = Program::record(|p| sqrt(p[0]), &[2.0]).unwrap_err();
+    assert!(error.to_string().starts_with("freeze: "), "{error}");
 }
 
 #[test]
