@@ -51,13 +51,20 @@ pub(super) fn columns(
     }
 }
 
-/// For each row of a symmetric pattern a colour in which its neighbours differ, and the number of colours.
-pub(super) fn neighbours(rows: &[Vec<u32>]) -> (Vec<u32>, usize) {
-    greedy(rows.len(), |row, forbid| {
-        for &other in rows[row].iter().filter(|&&other| other as usize != row) {
-            forbid(other as usize);
+/// Colours for the rows of a symmetric pattern, in which neighbours differ: enough for the diagonal.
+pub(super) fn neighbours(rows: &[Vec<u32>]) -> Colouring {
+    let mut of: Vec<Option<u32>> = vec![None; rows.len()];
+    let mut forbidden = Forbidden::default();
+    for (row, entries) in rows.iter().enumerate() {
+        for &other in entries.iter().filter(|&&other| other as usize != row) {
+            forbidden.forbid(of[other as usize], row);
         }
-    })
+        of[row] = Some(forbidden.first_free(row));
+    }
+    Colouring {
+        of,
+        count: forbidden.by.len(),
+    }
 }
 
 /// A star colouring of a symmetric pattern: neighbours differ, and every path of four has three colours or more.

@@ -224,7 +224,7 @@ impl Program {
     }
 
     /// Memory for many runs.
-    pub fn workspace(&self) -> Workspace<'_> {
+    pub fn workspace(&self) -> Workspace {
         Workspace::new(&self.code)
     }
 

@@ -19,6 +19,7 @@ pub(super) fn jacobian(code: &Code) -> Vec<Vec<u32>> {
     let mut rows = vec![Vec::new(); code.outputs.len()];
     walk(
         code,
+        code.inputs,
         |_, _| None,
         |output, inputs| rows[output] = inputs.to_vec(),
     );
@@ -26,13 +27,16 @@ pub(super) fn jacobian(code: &Code) -> Vec<Vec<u32>> {
 }
 
 /// For each input, the inputs beside which it occurs in an operation that is not linear in both, in rising order.
-pub(super) fn hessian(code: &Code) -> Vec<Vec<u32>> {
-    let mut rows: Vec<Vec<u32>> = vec![Vec::new(); code.inputs];
+///
+/// Of the first `n` inputs alone.
+pub(super) fn hessian(code: &Code, n: usize) -> Vec<Vec<u32>> {
+    let mut rows: Vec<Vec<u32>> = vec![Vec::new(); n];
     // A block of pairs is entered once, however many operations have it.
     let mut entered = HashSet::with_hasher(FxBuildHasher);
     let mut kept: Vec<Inputs> = Vec::new();
     walk(
         code,
+        n,
         |op, parts| {
             let pairs: &[(usize, usize)] = match (op, parts.len()) {
                 (op, _) if is_linear(op) => return None,
@@ -105,10 +109,11 @@ fn is_linear(op: Op) -> bool {
     )
 }
 
-/// Carries the sets of inputs through the program. `operation` gets the opcode and the sets of the inputs, and
+/// Carries the sets of the first `n` inputs through the program. `operation` gets the opcode and the sets of the inputs, and
 /// gives the result's, if it needed to know them; `output` gets the number of an output and its set.
 fn walk(
     code: &Code,
+    n: usize,
     mut operation: impl FnMut(Op, &mut [Parts]) -> Option<Inputs>,
     mut output: impl FnMut(usize, &[u32]),
 ) {
@@ -122,7 +127,7 @@ fn walk(
         uses[slot as usize] += 1;
     }
     let mut sets: Vec<Parts> = vec![Parts::new(); code.slots()];
-    for (k, set) in sets[..code.inputs].iter_mut().enumerate() {
+    for (k, set) in sets[..n].iter_mut().enumerate() {
         set.push(Rc::from([k as u32]));
     }
     // A set is let go after its last use, so that memory follows what is alive.

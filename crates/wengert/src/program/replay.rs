@@ -1,5 +1,7 @@
 //! Running a program at one input.
 
+use std::sync::Arc;
+
 use ndarray::Array2;
 
 use crate::error::Error;
@@ -26,8 +28,8 @@ use crate::rules::structural::map::absorb;
 /// # Ok::<(), wengert::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Workspace<'p> {
-    code: &'p Code,
+pub struct Workspace {
+    code: Arc<Code>,
     values: Vec<f64>,
     tangents: Vec<f64>,
     adjoints: Vec<f64>,
@@ -37,12 +39,12 @@ pub struct Workspace<'p> {
     directions: Directions,
 }
 
-impl<'p> Workspace<'p> {
-    pub(super) fn new(code: &'p Code) -> Self {
+impl Workspace {
+    pub(super) fn new(code: &Arc<Code>) -> Self {
         let mut values = vec![0.0; code.slots()];
         values[code.inputs..code.first()].copy_from_slice(&code.constants);
         Self {
-            code,
+            code: Arc::clone(code),
             values,
             tangents: Vec::new(),
             adjoints: Vec::new(),
@@ -82,12 +84,17 @@ impl<'p> Workspace<'p> {
     pub fn jvp(&mut self, x: &[f64], v: &[f64]) -> Result<&[f64], Error> {
         check_length("jvp", "tangents", v.len(), self.code.inputs)?;
         self.run(x)?;
+        Ok(self.tangents_of(v))
+    }
+
+    /// The tangents of the outputs along `v`, where the last run was.
+    pub(super) fn tangents_of(&mut self, v: &[f64]) -> &[f64] {
         self.push_forward(v);
         self.results.clear();
         let outputs = self.code.outputs.iter();
         self.results
             .extend(outputs.map(|&slot| self.tangents[slot as usize]));
-        Ok(&self.results)
+        &self.results
     }
 
     /// The product of a cotangent, one number for each output, with the Jacobian at `x`.
@@ -98,8 +105,13 @@ impl<'p> Workspace<'p> {
     pub fn vjp(&mut self, x: &[f64], u: &[f64]) -> Result<&[f64], Error> {
         check_length("vjp", "cotangents", u.len(), self.code.outputs.len())?;
         self.run(x)?;
+        Ok(self.adjoints_of(u))
+    }
+
+    /// The adjoints of the inputs for those of the outputs, where the last run was.
+    pub(super) fn adjoints_of(&mut self, u: &[f64]) -> &[f64] {
         self.pull_back(u);
-        Ok(&self.adjoints[..self.code.inputs])
+        &self.adjoints[..self.code.inputs]
     }
 
     /// The derivatives of each output (rows) by each input (columns) at `x`, forwards or in reverse, whichever takes fewer sweeps.
@@ -156,10 +168,11 @@ impl<'p> Workspace<'p> {
     /// As [`Workspace::value`], or if there is not one output.
     pub fn hessian(&mut self, x: &[f64]) -> Result<Array2<f64>, Error> {
         self.only_output("hessian")?;
+        self.run(x)?;
         let n = self.code.inputs;
         let mut matrix = Array2::zeros((n, n));
         let units: Vec<Vec<u32>> = (0..n as u32).map(|input| vec![input]).collect();
-        self.hvps(x, &units, |row, lane, products| {
+        self.hvps(&units, |row, lane, products| {
             for (entry, product) in matrix.row_mut(row).iter_mut().zip(products) {
                 *entry = product[lane];
             }
@@ -167,16 +180,14 @@ impl<'p> Workspace<'p> {
         Ok(matrix)
     }
 
-    /// The products of the only output's Hessian at `x` with several directions, each of which is given by the
+    /// The products of the only output's Hessian, where the last run was, with several directions, each of which is given by the
     /// inputs where it is 1; `each` gets a direction, its place among those of its group, and the group's products.
     pub(super) fn hvps(
         &mut self,
-        x: &[f64],
         directions: &[impl AsRef<[u32]>],
         mut each: impl FnMut(usize, usize, &[[f64; DIRECTIONS]]),
     ) -> Result<(), Error> {
         let output = self.only_output("hvp")?;
-        self.run(x)?;
         for (k, group) in directions.chunks(DIRECTIONS).enumerate() {
             let seed = |tangents: &mut [[f64; DIRECTIONS]]| {
                 for (lane, ones) in group.iter().enumerate() {
@@ -185,7 +196,7 @@ impl<'p> Workspace<'p> {
                     }
                 }
             };
-            let (code, values) = (self.code, &self.values);
+            let (code, values) = (&self.code, &self.values);
             let products = self.directions.products(code, values, output, seed);
             for lane in 0..group.len() {
                 each(k * DIRECTIONS + lane, lane, products);
@@ -195,16 +206,7 @@ impl<'p> Workspace<'p> {
     }
 
     pub(super) fn only_output(&self, op: &'static str) -> Result<usize, Error> {
-        match *self.code.outputs {
-            [output] => Ok(output as usize),
-            ref outputs => Err(Error::Argument {
-                op,
-                detail: format!(
-                    "the program has {} outputs; a gradient is that of one: use vjp or jacobian",
-                    outputs.len()
-                ),
-            }),
-        }
+        self.code.only_output(op)
     }
 
     fn take_outputs(&mut self) -> &[f64] {
@@ -216,8 +218,8 @@ impl<'p> Workspace<'p> {
     }
 
     /// Computes every value at `x`, and asks every question again.
-    fn run(&mut self, x: &[f64]) -> Result<(), Error> {
-        let code = self.code;
+    pub(super) fn run(&mut self, x: &[f64]) -> Result<(), Error> {
+        let code = Arc::clone(&self.code);
         check_length("program", "inputs", x.len(), code.inputs)?;
         self.values[..x.len()].copy_from_slice(x);
         for run in &code.runs {
@@ -240,7 +242,7 @@ impl<'p> Workspace<'p> {
 
     /// The tangent of every slot along `v`.
     pub(super) fn push_forward(&mut self, v: &[f64]) {
-        let code = self.code;
+        let code = Arc::clone(&self.code);
         self.tangents.clear();
         self.tangents.resize(code.slots(), 0.0);
         self.tangents[..v.len()].copy_from_slice(v);
@@ -263,7 +265,7 @@ impl<'p> Workspace<'p> {
 
     /// The adjoint of every slot, for the given adjoints of the outputs.
     fn pull_back(&mut self, u: &[f64]) {
-        let code = self.code;
+        let code = Arc::clone(&self.code);
         self.adjoints.clear();
         self.adjoints.resize(code.slots(), 0.0);
         for (&slot, u) in code.outputs.iter().zip(u) {
@@ -280,13 +282,8 @@ impl<'p> Workspace<'p> {
         &self.adjoints[..self.code.inputs]
     }
 
-    pub(super) fn code(&self) -> &'p Code {
-        self.code
-    }
-
-    /// How many inputs and outputs there are.
-    pub(super) fn size(&self) -> (usize, usize) {
-        (self.code.inputs, self.code.outputs.len())
+    pub(super) fn code(&self) -> &Arc<Code> {
+        &self.code
     }
 
     /// The value of every slot.
@@ -300,7 +297,7 @@ impl<'p> Workspace<'p> {
     }
 
     fn sweep_back(&mut self) {
-        let code = self.code;
+        let code = Arc::clone(&self.code);
         for run in code.runs.iter().rev().filter(|run| !run.stopped) {
             let (args, at) = (code.args_of(run), code.slot_of(run));
             let (before, rest) = self.adjoints.split_at_mut(at);
@@ -330,7 +327,7 @@ impl<'p> Workspace<'p> {
 
     /// Adjoints and their tangents along the direction whose tangents are there.
     fn pull_back_twice(&mut self) {
-        let code = self.code;
+        let code = Arc::clone(&self.code);
         for run in code.runs.iter().rev().filter(|run| !run.stopped) {
             let (args, at) = (code.args_of(run), code.slot_of(run));
             let (before, rest) = self.adjoints.split_at_mut(at);
@@ -376,6 +373,19 @@ impl Code {
                 .iter()
                 .flat_map(|term| term.slots())
                 .for_each(each),
+        }
+    }
+
+    pub(super) fn only_output(&self, op: &'static str) -> Result<usize, Error> {
+        match *self.outputs {
+            [output] => Ok(output as usize),
+            ref outputs => Err(Error::Argument {
+                op,
+                detail: format!(
+                    "the program has {} outputs; a gradient is that of one: use vjp or jacobian",
+                    outputs.len()
+                ),
+            }),
         }
     }
 

@@ -1,28 +1,51 @@
 //! Sparse Jacobians and Hessians: a few products instead of one for each row or column.
 
+use std::sync::Arc;
+
 use ndarray::Array2;
 
 use crate::error::Error;
 use crate::program::cover::Cover;
-use crate::program::{Program, Workspace, colour, pattern};
+use crate::program::{Code, Program, Workspace, colour, pattern};
 
 /// A matrix of which only some entries are kept, by rows (CSR).
 ///
-/// The features `faer` and `sprs` convert it, by `try_into`, to `faer::sparse::SparseRowMat<usize, f64>` and `sprs::CsMat<f64>`, for
+/// The features `faer` and `sprs` convert it, by `into`, to `faer::sparse::SparseRowMat<usize, f64>` and `sprs::CsMat<f64>`, for
 /// which there are solvers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sparse {
-    /// The number of rows and of columns.
-    pub shape: [usize; 2],
-    /// Where each row's entries begin in the other two lists; one more than there are rows.
-    pub starts: Vec<usize>,
-    /// The column of each entry, rising within a row.
-    pub columns: Vec<u32>,
-    /// The number of each entry.
-    pub values: Vec<f64>,
+    shape: [usize; 2],
+    starts: Vec<usize>,
+    columns: Vec<u32>,
+    values: Vec<f64>,
 }
 
 impl Sparse {
+    /// The number of rows and of columns.
+    pub fn shape(&self) -> [usize; 2] {
+        self.shape
+    }
+
+    /// Where each row's entries begin in the other two lists; one more than there are rows.
+    pub fn starts(&self) -> &[usize] {
+        &self.starts
+    }
+
+    /// The column of each entry, rising within a row.
+    pub fn columns(&self) -> &[u32] {
+        &self.columns
+    }
+
+    /// The number of each entry.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// Shape, starts, columns and values.
+    pub fn into_parts(self) -> ([usize; 2], Vec<usize>, Vec<u32>, Vec<f64>) {
+        (self.shape, self.starts, self.columns, self.values)
+    }
+
     /// The number of entries that are kept.
     pub fn len(&self) -> usize {
         self.values.len()
@@ -80,6 +103,8 @@ impl Sparse {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Pattern {
+    /// The program that it is of.
+    code: Arc<Code>,
     shape: [usize; 2],
     starts: Vec<usize>,
     columns: Vec<u32>,
@@ -126,6 +151,7 @@ impl Pattern {
 
     /// `find` gives the product that holds an entry, and where.
     fn new(
+        code: &Arc<Code>,
         of: Matrix,
         rows: &[Vec<u32>],
         columns: usize,
@@ -154,6 +180,7 @@ impl Pattern {
             .collect();
         seeds.sort_by_key(|&(number, _)| number);
         Self {
+            code: Arc::clone(code),
             shape: [rows.len(), columns],
             starts,
             columns: rows.concat(),
@@ -198,7 +225,14 @@ impl Program {
             };
             found.expect("the row or the column of each entry has a colour")
         };
-        Pattern::new(Matrix::Jacobian, &rows, self.inputs(), seeds, find)
+        Pattern::new(
+            &self.code,
+            Matrix::Jacobian,
+            &rows,
+            self.inputs(),
+            seeds,
+            find,
+        )
     }
 
     /// Where the Hessian of the only output can have entries: two inputs meet in an operation that is not linear.
@@ -207,8 +241,15 @@ impl Program {
     ///
     /// If there is not one output.
     pub fn hessian_pattern(&self) -> Result<Pattern, Error> {
-        self.workspace().only_output("hessian_pattern")?;
-        let rows = pattern::hessian(&self.code);
+        self.code.only_output("hessian_pattern")?;
+        Ok(Pattern::of_hessian(&self.code, self.inputs()))
+    }
+}
+
+impl Pattern {
+    /// Of the second derivatives by the first `n` inputs.
+    pub(super) fn of_hessian(code: &Arc<Code>, n: usize) -> Self {
+        let rows = pattern::hessian(code, n);
         let colouring = colour::star(&rows);
         let of = |index: u32| colouring.of[index as usize].expect("each row has a colour");
         // How often the row has a column of each colour; for one row at a time.
@@ -232,18 +273,32 @@ impl Program {
             ones,
             reverse: false,
         });
-        let n = self.inputs();
-        Ok(Pattern::new(
-            Matrix::Hessian,
-            &rows,
-            n,
-            seeds.collect(),
-            alone,
-        ))
+        Self::new(code, Matrix::Hessian, &rows, n, seeds.collect(), alone)
+    }
+
+    /// The seed of each product: where it is 1.
+    pub(super) fn seeds(&self) -> impl Iterator<Item = &[u32]> {
+        self.seeds.iter().map(|seed| &seed.ones[..])
+    }
+
+    /// The matrix, of which each entry stands at its place in its product.
+    pub(super) fn entries(&self, products: &[Vec<f64>]) -> Sparse {
+        let found = self.found.iter();
+        let values = found.map(|&(product, place)| products[product as usize][place as usize]);
+        self.with(values.collect())
+    }
+
+    fn with(&self, values: Vec<f64>) -> Sparse {
+        Sparse {
+            shape: self.shape,
+            starts: self.starts.clone(),
+            columns: self.columns.clone(),
+            values,
+        }
     }
 }
 
-impl Workspace<'_> {
+impl Workspace {
     /// The second derivative of the only output by each input at `x`: the diagonal of the Hessian.
     ///
     /// It takes a product for each colour of the inputs, of which those that meet differ; so one, if none meet.
@@ -261,13 +316,11 @@ impl Workspace<'_> {
     /// As [`Workspace::value`], or if there is not one output.
     pub fn hessian_diagonal(&mut self, x: &[f64]) -> Result<Vec<f64>, Error> {
         self.only_output("hessian_diagonal")?;
-        let (of, count) = colour::neighbours(&pattern::hessian(self.code()));
-        let mut seeds = vec![Vec::new(); count];
-        for (input, &colour) in of.iter().enumerate() {
-            seeds[colour as usize].push(input as u32);
-        }
-        let mut diagonal = vec![0.0; of.len()];
-        self.hvps(x, &seeds, |colour, lane, product| {
+        let rows = pattern::hessian(self.code(), self.code().inputs);
+        let seeds = colour::neighbours(&rows).groups();
+        let mut diagonal = vec![0.0; rows.len()];
+        self.run(x)?;
+        self.hvps(&seeds, |colour, lane, product| {
             for &input in &seeds[colour] {
                 diagonal[input as usize] = product[input as usize][lane];
             }
@@ -279,22 +332,16 @@ impl Workspace<'_> {
     ///
     /// # Errors
     ///
-    /// As [`Workspace::value`], or if the pattern is of a program of another size.
+    /// As [`Workspace::value`], or if the pattern is of another program.
     pub fn sparse(&mut self, pattern: &Pattern, x: &[f64]) -> Result<Sparse, Error> {
-        let (inputs, outputs) = self.size();
-        let shape = match pattern.of {
-            Matrix::Hessian => [inputs, inputs],
-            Matrix::Jacobian => [outputs, inputs],
-        };
-        if pattern.shape != shape {
+        if !Arc::ptr_eq(&pattern.code, self.code()) {
             return Err(Error::Argument {
                 op: "sparse",
-                detail: format!(
-                    "the pattern is of a matrix of shape {:?}, but this program's has {shape:?}; take the pattern of the same program",
-                    pattern.shape
-                ),
+                detail: "the pattern is of another program; take the pattern of the one that the workspace is of, or of a clone of it".to_owned(),
             });
         }
+        let (inputs, outputs) = (pattern.code.inputs, pattern.code.outputs.len());
+        self.run(x)?;
         let mut values = vec![0.0; pattern.len()];
         // Entries in the order of the products that hold them.
         let mut of_product = vec![Vec::new(); pattern.seeds.len()];
@@ -302,7 +349,7 @@ impl Workspace<'_> {
             of_product[product as usize].push((entry, place as usize));
         }
         if pattern.of == Matrix::Hessian {
-            self.hvps(x, &pattern.seeds, |direction, lane, product| {
+            self.hvps(&pattern.seeds, |direction, lane, product| {
                 for &(entry, place) in &of_product[direction] {
                     values[entry] = product[place][lane];
                 }
@@ -314,19 +361,14 @@ impl Workspace<'_> {
                     direction[index as usize] = 1.0;
                 }
                 let product = match seed.reverse {
-                    true => self.vjp(x, &direction)?,
-                    false => self.jvp(x, &direction)?,
+                    true => self.adjoints_of(&direction),
+                    false => self.tangents_of(&direction),
                 };
                 for &(entry, place) in entries {
                     values[entry] = product[place];
                 }
             }
         }
-        Ok(Sparse {
-            shape: pattern.shape,
-            starts: pattern.starts.clone(),
-            columns: pattern.columns.clone(),
-            values,
-        })
+        Ok(pattern.with(values))
     }
 }

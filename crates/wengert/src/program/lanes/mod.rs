@@ -12,13 +12,13 @@ mod split;
 mod sums;
 mod totals;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::Error;
 use crate::program::lanes::block::Rooms;
 use crate::program::lanes::sums::Term;
 use crate::program::replay::check_length;
-use crate::program::{Code, Guarded, Program, Run};
+use crate::program::{Code, Guarded, Pattern, Program, Run};
 
 pub use over::Over;
 pub use point_sum::PointSum;
@@ -36,7 +36,7 @@ const SHARED: u32 = 1 << 31;
 #[derive(Clone, Debug)]
 pub struct Lanes {
     /// What the points share, as a program whose outputs are not asked for.
-    shared: Code,
+    shared: Arc<Code>,
     /// As a program's. Each input of a point has a slot, then each of its instructions.
     args: Vec<[u32; 3]>,
     /// The terms of all sums.
@@ -50,9 +50,18 @@ pub struct Lanes {
     /// Slots of points to which no contribution comes.
     untouched: Vec<u32>,
     guards: Vec<Guarded>,
-    /// For second derivatives: of the program, those by the shared inputs.
+    /// The program that was split.
     code: Arc<Code>,
+    second: Second,
     rooms: Rooms,
+}
+
+/// In which products second derivatives by the shared inputs are found, once somebody asks.
+#[derive(Clone, Debug, Default)]
+struct Second {
+    hessian: OnceLock<Pattern>,
+    /// For each product, where its direction is 1.
+    diagonal: OnceLock<Vec<Vec<u32>>>,
 }
 
 impl Program {

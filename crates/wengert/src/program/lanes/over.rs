@@ -126,7 +126,7 @@ impl<'a> Over<'a> {
     }
 
     /// What the points share, computed.
-    pub(super) fn shared(&self) -> Result<Workspace<'a>, Error> {
+    pub(super) fn shared(&self) -> Result<Workspace, Error> {
         let mut shared = Workspace::new(&self.lanes.shared);
         shared.value(self.shared)?;
         Ok(shared)

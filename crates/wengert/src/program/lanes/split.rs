@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::program::lanes::block::Rooms;
 use crate::program::lanes::sums::Term;
-use crate::program::lanes::{Lanes, SHARED};
+use crate::program::lanes::{Lanes, SHARED, Second};
 use crate::program::sums;
 use crate::program::{Code, Guarded, Kind, Run};
 
@@ -16,7 +16,7 @@ impl Lanes {
         slots.extend(0..points as u32);
         slots.extend((0..code.constants.len() as u32).map(|k| (shared as u32 + k) | SHARED));
         let mut split = Self {
-            shared: Code {
+            shared: Arc::new(Code {
                 inputs: shared,
                 constants: code.constants.clone(),
                 args: Vec::new(),
@@ -24,7 +24,7 @@ impl Lanes {
                 runs: Vec::new(),
                 outputs: Vec::new(),
                 guards: Vec::new(),
-            },
+            }),
             args: Vec::new(),
             terms: Vec::new(),
             firsts: Vec::new(),
@@ -34,6 +34,7 @@ impl Lanes {
             untouched: Vec::new(),
             guards: Vec::new(),
             code: Arc::clone(code),
+            second: Second::default(),
             rooms: Rooms::default(),
         };
         for run in &code.runs {
@@ -58,7 +59,7 @@ impl Lanes {
             };
             if split.shared.args.len() > shared_start {
                 let new = part(shared_start, split.shared.args.len());
-                split.shared.runs.push(new);
+                split.shared_mut().runs.push(new);
             }
             if split.args.len() > start {
                 split.runs.push(part(start, split.args.len()));
@@ -73,6 +74,10 @@ impl Lanes {
         split
     }
 
+    fn shared_mut(&mut self) -> &mut Code {
+        Arc::make_mut(&mut self.shared)
+    }
+
     /// Appends an instruction to those of the points or to the shared ones, and gives its slot.
     fn push(&mut self, args: [u32; 3], own: bool) -> u32 {
         if own {
@@ -80,7 +85,7 @@ impl Lanes {
             return (self.inputs + self.args.len() - 1) as u32;
         }
         let slot = self.shared.slots() as u32;
-        self.shared.args.push(args.map(|slot| slot & !SHARED));
+        self.shared_mut().args.push(args.map(|slot| slot & !SHARED));
         slot | SHARED
     }
 
@@ -148,14 +153,17 @@ impl Lanes {
         let terms = terms
             .iter()
             .map(|term| sums::Term::new(slot(term.first()), term.second().map(slot), term.minus()));
-        self.shared.terms.extend(terms);
+        self.shared_mut().terms.extend(terms);
         self.push([start, self.shared.terms.len() as u32, 0], false)
     }
 
     fn push_guard(&mut self, guard: &Guarded, sides: [u32; 2]) {
         let shared = sides.iter().all(|side| side & SHARED != 0);
         let (guards, sides) = match shared {
-            true => (&mut self.shared.guards, sides.map(|side| side & !SHARED)),
+            true => (
+                &mut self.shared_mut().guards,
+                sides.map(|side| side & !SHARED),
+            ),
             false => (&mut self.guards, sides),
         };
         guards.push(Guarded {

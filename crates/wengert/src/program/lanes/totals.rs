@@ -8,7 +8,7 @@ use crate::num::{Dual, N};
 use crate::program::lanes::Over;
 use crate::program::lanes::block::Block;
 use crate::program::replay::{Workspace, check_length};
-use crate::program::{colour, pattern};
+use crate::program::{Pattern, colour, pattern};
 
 /// The points are dealt out in at most so many parts, each with sums of its own, whatever the number of threads.
 const PARTS: usize = 16;
@@ -113,24 +113,24 @@ impl<'a> Over<'a> {
 
     /// The Hessian of the only output's sum by the shared inputs.
     ///
-    /// Inputs that share no row of the Hessian are found in one product.
+    /// It takes as few products as [`Program::hessian_pattern`](crate::Program::hessian_pattern) would tell of the shared inputs; the pattern is
+    /// found once.
     ///
     /// # Errors
     ///
     /// As [`Over::sum_hvp`].
     pub fn sum_hessian(&self) -> Result<Array2<f64>, Error> {
-        let rows = self.meetings("sum_hessian")?;
-        let (of, count) = colour::columns(&rows, rows.len());
-        let mut hessian = Array2::zeros((rows.len(), rows.len()));
-        for (colour, product) in self.products(&of, count)?.iter().enumerate() {
-            for (row, columns) in rows.iter().enumerate() {
-                let column = columns.iter().find(|&&k| of[k as usize] as usize == colour);
-                if let Some(&column) = column {
-                    hessian[[row, column as usize]] = product[row];
-                }
-            }
-        }
-        Ok(hessian)
+        self.only_output("sum_hessian")?;
+        let pattern = self
+            .lanes
+            .second
+            .hessian
+            .get_or_init(|| Pattern::of_hessian(&self.lanes.code, self.shared.len()));
+        let products: Vec<Vec<f64>> = pattern
+            .seeds()
+            .map(|ones| self.product(ones))
+            .collect::<Result<_, _>>()?;
+        Ok(pattern.entries(&products).to_dense())
     }
 
     /// The diagonal of the Hessian of the only output's sum by the shared inputs.
@@ -141,39 +141,31 @@ impl<'a> Over<'a> {
     ///
     /// As [`Over::sum_hvp`].
     pub fn sum_hessian_diagonal(&self) -> Result<Vec<f64>, Error> {
-        let rows = self.meetings("sum_hessian_diagonal")?;
-        let (of, count) = colour::neighbours(&rows);
-        let products = self.products(&of, count)?;
-        Ok(of
-            .iter()
-            .enumerate()
-            .map(|(k, &colour)| products[colour as usize][k])
-            .collect())
-    }
-
-    /// For each shared input, those that it meets in an operation that is not linear.
-    fn meetings(&self, op: &'static str) -> Result<Vec<Vec<u32>>, Error> {
-        self.only_output(op)?;
-        let shared = self.shared.len();
-        let mut rows = pattern::hessian(&self.lanes.code);
-        rows.truncate(shared);
-        for row in &mut rows {
-            row.retain(|&column| (column as usize) < shared);
+        self.only_output("sum_hessian_diagonal")?;
+        let groups = self.lanes.second.diagonal.get_or_init(|| {
+            let rows = pattern::hessian(&self.lanes.code, self.shared.len());
+            colour::neighbours(&rows).groups()
+        });
+        let mut diagonal = vec![0.0; self.shared.len()];
+        for group in groups {
+            let product = self.product(group)?;
+            for &input in group {
+                diagonal[input as usize] = product[input as usize];
+            }
         }
-        Ok(rows)
+        Ok(diagonal)
     }
 
-    /// For each colour, the product of the Hessian with 1 at the inputs of that colour.
-    fn products(&self, of: &[u32], count: usize) -> Result<Vec<Vec<f64>>, Error> {
-        (0..count as u32)
-            .map(|colour| {
-                let ones = of.iter().map(|&other| f64::from(u8::from(other == colour)));
-                self.sum_hvp(&ones.collect::<Vec<_>>())
-            })
-            .collect()
+    /// The product of the Hessian with 1 at some of the shared inputs.
+    fn product(&self, ones: &[u32]) -> Result<Vec<f64>, Error> {
+        let mut direction = vec![0.0; self.shared.len()];
+        for &input in ones {
+            direction[input as usize] = 1.0;
+        }
+        self.sum_hvp(&direction)
     }
 
-    fn add_up(&self, shared: &Workspace<'_>, sweep: Sweep) -> Result<Sums, Error> {
+    fn add_up(&self, shared: &Workspace, sweep: Sweep) -> Result<Sums, Error> {
         let (lanes, points) = (self.lanes, self.points());
         let (sweeps, parts) = match sweep {
             Sweep::Values => (0, 0),
