@@ -260,7 +260,7 @@ fn refusals_leave_the_tape_as_it_was() {
     let square: fn(&[Var], &[Var]) -> Vec<Var> = |x, p| vec![x[0] * x[0] - p[0]];
     let near = 2.0_f64.sqrt();
     let before = tape.len();
-    let cases: [(&str, Result<Vec<Var>, Error>, &str); 17] = [
+    let cases: [(&str, Result<Vec<Var>, Error>, &str); 19] = [
         (
             "no answer",
             root(square, &[]),
@@ -327,6 +327,24 @@ fn refusals_leave_the_tape_as_it_was() {
         (
             "a captured node",
             implicit::root(move |x, _| vec![x[0] * x[0] - p], &[p], &[near]),
+            "the function uses node 0, which it has captured",
+        ),
+        (
+            "a node captured in a sum of many",
+            implicit::root(
+                move |x, _| vec![[x[0], x[0], p, x[0]].into_iter().sum::<Var>() - 8.0],
+                &[p],
+                &[2.0],
+            ),
+            "the function uses node 0, which it has captured",
+        ),
+        (
+            "a node captured in a dot product",
+            implicit::root(
+                move |x, _| vec![Var::dot(&[x[0], p, x[0]], &[x[0], x[0], x[0]]) - 12.0],
+                &[p],
+                &[2.0],
+            ),
             "the function uses node 0, which it has captured",
         ),
         (
