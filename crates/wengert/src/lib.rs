@@ -10,6 +10,7 @@
 //! | differentiate a function | [`grad`], [`value_and_grad`], [`jacobian`], [`hessian`], [`hvp`], [`jvp`] |
 //! | differentiate what a solver has found | [`implicit`]: a root, a fixed point, a minimum |
 //! | run what was recorded, many times | [`Program`], with a [`Workspace`]; over data points, [`Lanes`]; sparse, [`Pattern`] |
+//! | sum over data points on a tape | [`Tape::sum_over`], [`PointSum`] |
 //! | add an operation | [`CustomOp`] |
 //! | look at the list | [`Tape::nodes`], [`Var::named`], [`Tape::watch_non_finite`] |
 //! | see every rule | [`rules::OPS`], [`rules::samples`] |

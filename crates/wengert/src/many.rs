@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::error::{Error, fail, or_panic};
+use crate::error::{Error, or_panic};
 use crate::list::{List, Term};
 use crate::real::Real;
 use crate::rules::Op;
@@ -157,7 +157,7 @@ impl<T: Real> Collected<T> {
         };
         let list = anchor.list;
         if list.generation() != self.generation {
-            fail(Error::Argument {
+            return Err(Error::Argument {
                 op: self.op.name(),
                 detail: "the tape was cleared or rewound while the terms were being computed; compute them first".to_owned(),
             });

@@ -377,7 +377,7 @@ fn what_cannot_be_a_program_says_why() {
     let errors = [
         (
             program.value(&[1.0]).unwrap_err(),
-            "1 inputs were given, but the program has 2",
+            "1 inputs were given where 2 are due",
         ),
         (
             program.gradient(&[1.0, 2.0]).unwrap_err(),

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::guards::{Asked, Side};
 use crate::list::{List, Node, Nodes, State};
 use crate::program::schedule::schedule;
-use crate::program::{Code, Question};
+use crate::program::{Code, MAX_SLOTS, Question, too_large};
 use crate::rules::Op;
 use crate::rules::expand::{Elementwise, Visitor, value_at};
 
@@ -28,9 +28,8 @@ pub(super) enum Which {
     Result(usize),
 }
 
-const NUMBER_BITS: u32 = 30;
-const CONSTANT: u32 = 1 << NUMBER_BITS;
-const RESULT: u32 = 2 << NUMBER_BITS;
+const CONSTANT: u32 = MAX_SLOTS;
+const RESULT: u32 = 2 * MAX_SLOTS;
 
 impl Place {
     fn input(number: usize) -> Self {
@@ -87,6 +86,10 @@ pub(super) struct Builder {
 }
 
 impl Builder {
+    fn numbers(&self) -> usize {
+        self.constants.len() + self.instructions.len()
+    }
+
     fn constant(&mut self, value: f64) -> Place {
         let next = self.constants.len() as u32;
         let number = *self.constant_of.entry(value.to_bits()).or_insert(next);
@@ -231,6 +234,10 @@ pub(super) fn build(
             },
         });
         let args: SmallVec<[Place; 3]> = given.collect();
+        // An operation on many becomes at most two instructions for each of its places.
+        if builder.numbers() + 2 * args.len() >= MAX_SLOTS as usize {
+            return Err(too_large("freeze"));
+        }
         let stopped = state.stopped_range(id).is_some();
         places[id as usize] = Some(match node.op() {
             op @ (Op::sum | Op::dot) => builder.emit_many(op, &args, stopped),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::guards::Asked;
 use crate::program::sums::Term;
-use crate::program::{Code, Guarded, Kind, Program, Run};
+use crate::program::{Code, Guarded, Kind, MAX_SLOTS, Program, Run};
 use crate::rules::OPS;
 
 const VERSION: u32 = 1;
@@ -142,7 +142,7 @@ impl Stored {
             .sum();
         let first = self.inputs.len() + self.constants.len();
         let slots = first + count;
-        if slots >= 1 << 30 {
+        if slots >= MAX_SLOTS as usize {
             return Err(format!("{slots} numbers are more than a program may have"));
         }
         let mut code = Code {

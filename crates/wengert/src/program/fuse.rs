@@ -1,4 +1,4 @@
-//! Sums whose terms nobody else needs, as one instruction each.
+//! Fusion whose terms nobody else needs, as one instruction each.
 //!
 //! A sum of products is most of what linear algebra records: every product a result of its own, and every partial
 //! sum. As one instruction it reads its factors and writes one number. The terms are added in the order in which they
@@ -32,12 +32,12 @@ impl Summand {
 }
 
 /// The sums among some instructions.
-pub(super) struct Sums {
+pub(super) struct Fusion {
     pub(super) shapes: Vec<Shape>,
     pub(super) terms: Vec<Summand>,
 }
 
-impl Sums {
+impl Fusion {
     /// Finds the sums; what a root names stays an instruction.
     pub(super) fn of(instructions: &[Instruction], roots: impl Iterator<Item = Place>) -> Self {
         let mut uses = vec![0_u32; instructions.len()];

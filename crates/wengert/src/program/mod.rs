@@ -18,12 +18,13 @@ mod schedule;
 mod sparse;
 mod sums;
 
+use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
 use ndarray::Array2;
 
-use crate::error::{Error, fail};
+use crate::error::Error;
 use crate::guards::{Asked, Compared as _, Side};
 use crate::program::build::Place;
 use crate::program::sums::Term;
@@ -81,9 +82,20 @@ assert!(best.iter().all(|x| (x - 1.0).abs() < 1e-6));
 # Ok::<(), argmin::core::Error>(())
 ```"
 )]
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Program {
     code: Arc<Code>,
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Program")
+            .field("inputs", &self.inputs())
+            .field("outputs", &self.outputs())
+            .field("instructions", &self.len())
+            .field("branches", &self.branches())
+            .finish()
+    }
 }
 
 /// The instructions and what goes with them.
@@ -101,6 +113,19 @@ struct Code {
     runs: Vec<Run>,
     outputs: Vec<u32>,
     guards: Vec<Guarded>,
+}
+
+/// Two bits of a slot's number are left for what goes with it.
+const MAX_SLOTS: u32 = 1 << 30;
+
+#[cold]
+fn too_large(op: &'static str) -> Error {
+    Error::Argument {
+        op,
+        detail: format!(
+            "inputs, constants and instructions are {MAX_SLOTS} or more, and a program can have fewer; freeze a part of the tape"
+        ),
+    }
 }
 
 /// What an instruction does.
@@ -354,11 +379,8 @@ impl Tape<f64> {
         }
         let outputs: Vec<Side<f64>> = outputs.iter().map(|output| output.side()).collect();
         let code = build::build(list, &ids, &outputs)?;
-        if u32::try_from(code.slots()).is_err() {
-            fail(Error::Full {
-                op,
-                nodes: u32::MAX,
-            });
+        if code.slots() >= MAX_SLOTS as usize {
+            return Err(too_large(op));
         }
         Ok(Program {
             code: Arc::new(code),

@@ -1,5 +1,6 @@
 //! Running a program at one input.
 
+use std::fmt;
 use std::sync::Arc;
 
 use ndarray::Array2;
@@ -27,7 +28,6 @@ use crate::rules::structural::map::absorb;
 /// }
 /// # Ok::<(), wengert::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct Workspace {
     code: Arc<Code>,
     values: Vec<f64>,
@@ -37,6 +37,15 @@ pub struct Workspace {
     second: Vec<f64>,
     results: Vec<f64>,
     directions: Directions,
+}
+
+impl fmt::Debug for Workspace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Workspace")
+            .field("inputs", &self.code.inputs)
+            .field("outputs", &self.code.outputs.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Workspace {
@@ -436,7 +445,7 @@ pub(super) fn check_length(
     }
     Err(Error::Argument {
         op,
-        detail: format!("{got} {what} were given, but the program has {wanted}"),
+        detail: format!("{got} {what} were given where {wanted} are due"),
     })
 }
 

@@ -6,7 +6,7 @@
 //! in the cache.
 
 use crate::program::build::{Builder, Instruction, Place, Which};
-use crate::program::fuse::{Shape, Summand, Sums};
+use crate::program::fuse::{Fusion, Shape, Summand};
 use crate::program::sums::Term;
 use crate::program::{Code, Guarded, Kind, Question, Run};
 use crate::rules::Op;
@@ -27,7 +27,7 @@ pub(super) fn schedule(
         ..
     } = builder;
     let asked = questions.iter().flat_map(|question| &question.sides);
-    let sums = Sums::of(&instructions, outputs.iter().chain(asked).copied());
+    let sums = Fusion::of(&instructions, outputs.iter().chain(asked).copied());
     let first = inputs + constants.len();
     let mut slot_of = vec![0_u32; instructions.len()];
     let mut code = Code {

@@ -8,7 +8,7 @@ use pulp::Arch;
 use crate::error::Error;
 use crate::num::LeftOps;
 use crate::program::lanes::kernels::{Carried, Dispatch, Forward, Reverse, Tangents};
-use crate::program::lanes::sums::Sums;
+use crate::program::lanes::sums::PointSums;
 use crate::program::lanes::{Few, LANES, Lanes, SHARED};
 use crate::program::replay::branch_changed;
 use crate::program::{Kind, Run};
@@ -27,7 +27,7 @@ pub(super) fn pairwise(x: &[f64]) -> f64 {
 
 /// A block's memory.
 #[derive(Debug, Default)]
-pub(super) struct Room {
+pub(super) struct Scratch {
     values: Vec<f64>,
     tangents: Vec<f64>,
     /// Adjoints, and their tangents.
@@ -46,14 +46,15 @@ pub(super) struct Block<'a> {
     points: usize,
     /// The first point, for messages.
     start: usize,
-    room: Room,
+    scratch: Scratch,
 }
 
 impl<'a> Block<'a> {
     pub(super) fn new(lanes: &'a Lanes, shared: [&'a [f64]; 2]) -> Self {
         let width = lanes.width();
-        let mut room = lanes.rooms.take();
-        room.values
+        let mut scratch = lanes.scratches.take();
+        scratch
+            .values
             .resize((lanes.inputs + lanes.args.len()) * width, 0.0);
         Self {
             lanes,
@@ -62,13 +63,18 @@ impl<'a> Block<'a> {
             width,
             points: 0,
             start: 0,
-            room,
+            scratch,
         }
     }
 
     pub(super) fn load(&mut self, columns: &[&[f64]], start: usize, points: usize) {
         (self.start, self.points) = (start, points);
-        for (to, column) in self.room.values.chunks_exact_mut(self.width).zip(columns) {
+        for (to, column) in self
+            .scratch
+            .values
+            .chunks_exact_mut(self.width)
+            .zip(columns)
+        {
             let from = &column[start..start + points];
             to[..points].copy_from_slice(from);
             to[points..].fill(from[points - 1]);
@@ -79,7 +85,7 @@ impl<'a> Block<'a> {
         if slot & SHARED != 0 {
             self.shared[0][(slot & !SHARED) as usize]
         } else {
-            self.room.values[slot as usize * self.width + point]
+            self.scratch.values[slot as usize * self.width + point]
         }
     }
 
@@ -87,7 +93,7 @@ impl<'a> Block<'a> {
         if slot & SHARED != 0 {
             return self.number(slot, 0) * self.points as f64;
         }
-        pairwise(&self.room.values[slot as usize * self.width..][..self.points])
+        pairwise(&self.scratch.values[slot as usize * self.width..][..self.points])
     }
 
     fn args_of(&self, run: &Run) -> &'a [[u32; 3]] {
@@ -102,7 +108,7 @@ impl<'a> Block<'a> {
         let width = self.width;
         for run in &self.lanes.runs {
             let (args, at, shared) = (self.args_of(run), self.at(run), self.shared[0]);
-            let (before, out) = self.room.values.split_at_mut(at);
+            let (before, out) = self.scratch.values.split_at_mut(at);
             let out = &mut out[..args.len() * width];
             match run.kind {
                 Kind::Rule(op) => op.visit(Dispatch {
@@ -115,7 +121,7 @@ impl<'a> Block<'a> {
                         width,
                     },
                 }),
-                Kind::Sum => Sums {
+                Kind::Sum => PointSums {
                     args,
                     terms: &self.lanes.terms,
                     shared: [shared],
@@ -139,9 +145,9 @@ impl<'a> Block<'a> {
     /// Tangents along the direction whose tangents the shared numbers have; those of the points' inputs are zero.
     pub(super) fn push_forward(&mut self) {
         let width = self.width;
-        let Room {
+        let Scratch {
             values, tangents, ..
-        } = &mut self.room;
+        } = &mut self.scratch;
         tangents.resize(values.len(), 0.0);
         tangents[..self.lanes.inputs * width].fill(0.0);
         for run in &self.lanes.runs {
@@ -168,7 +174,7 @@ impl<'a> Block<'a> {
                         width,
                     },
                 }),
-                Kind::Sum => Sums {
+                Kind::Sum => PointSums {
                     args,
                     terms: &self.lanes.terms,
                     shared: self.shared,
@@ -180,10 +186,12 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// Zero for what points share, of each of `sweeps` sweeps.
-    pub(super) fn clear_totals(&mut self, sweeps: usize, parts: usize) {
-        for totals in &mut self.room.totals[..parts] {
+    /// Zero for what points share, of each of `sweeps` sweeps: adjoints, and with `orders` of 2 their tangents.
+    pub(super) fn clear_totals(&mut self, sweeps: usize, orders: usize) {
+        for totals in &mut self.scratch.totals {
             totals.clear();
+        }
+        for totals in &mut self.scratch.totals[..orders] {
             totals.resize(sweeps * self.shared[0].len(), [0.0; LANES]);
         }
     }
@@ -191,30 +199,33 @@ impl<'a> Block<'a> {
     /// The totals of what the points share, of all sweeps; and their tangents.
     pub(super) fn totals(&self) -> [Vec<f64>; 2] {
         let all = |totals: &Vec<Few>| totals.iter().map(|few| pairwise(few)).collect();
-        self.room.totals.each_ref().map(all)
+        self.scratch.totals.each_ref().map(all)
     }
 
     /// The adjoints of one output's value at each point, with `C` of 2 their tangents too.
     ///
-    /// What points share is added to the totals of the sweep of that number, if there are such.
-    pub(super) fn reverse<R: Carried<C>, const C: usize>(&mut self, output: usize, sweep: usize)
-    where
+    /// What points share is added to the totals of the sweep of that number, or to none.
+    pub(super) fn reverse<R: Carried<C>, const C: usize>(
+        &mut self,
+        output: usize,
+        sweep: Option<usize>,
+    ) where
         f64: LeftOps<R>,
     {
         let width = self.width;
         self.seed(output, sweep, C);
-        let Room {
+        let Scratch {
             values,
             tangents,
             adjoints,
             totals,
-        } = &mut self.room;
+        } = &mut self.scratch;
         let values = first::<_, C>([&values[..], &tangents[..]]);
         let shared = first::<_, C>(self.shared);
         let count = self.shared[0].len();
-        let mut totals = first_mut::<_, C>(totals).map(|totals| match totals.len() {
-            0 => &mut totals[..],
-            _ => &mut totals[sweep * count..][..count],
+        let mut totals = first_mut::<_, C>(totals).map(|totals| match sweep {
+            None => &mut [][..],
+            Some(sweep) => &mut totals[sweep * count..][..count],
         });
         let mut adjoints = first_mut::<_, C>(adjoints);
         for run in self.lanes.runs.iter().rev().filter(|run| !run.stopped) {
@@ -246,7 +257,7 @@ impl<'a> Block<'a> {
                         carried: PhantomData::<R>,
                     },
                 }),
-                Kind::Sum => Sums {
+                Kind::Sum => PointSums {
                     args,
                     terms: &self.lanes.terms,
                     shared,
@@ -259,24 +270,22 @@ impl<'a> Block<'a> {
     }
 
     /// Adjoint 1 for an output at each point, and 0 for everything else that no contribution comes to first.
-    fn seed(&mut self, output: usize, sweep: usize, parts: usize) {
+    fn seed(&mut self, output: usize, sweep: Option<usize>, parts: usize) {
         let width = self.width;
         let slot = self.lanes.outputs[output];
         let outputs = self.lanes.outputs.iter();
         let outputs = outputs.filter(|&&slot| slot & SHARED == 0);
-        for adjoints in &mut self.room.adjoints[..parts] {
-            adjoints.resize(self.room.values.len(), 0.0);
+        for adjoints in &mut self.scratch.adjoints[..parts] {
+            adjoints.resize(self.scratch.values.len(), 0.0);
             for &slot in self.lanes.untouched.iter().chain(outputs.clone()) {
                 adjoints[slot as usize * width..][..width].fill(0.0);
             }
         }
         if slot & SHARED == 0 {
-            self.room.adjoints[0][slot as usize * width..][..self.points].fill(1.0);
-        } else {
+            self.scratch.adjoints[0][slot as usize * width..][..self.points].fill(1.0);
+        } else if let Some(sweep) = sweep {
             let place = sweep * self.shared[0].len() + (slot & !SHARED) as usize;
-            if let Some(total) = self.room.totals[0].get_mut(place) {
-                total[0] += self.points as f64;
-            }
+            self.scratch.totals[0][place][0] += self.points as f64;
         }
     }
 
@@ -296,7 +305,7 @@ impl<'a> Block<'a> {
             let row = rows.get_mut(point * stride..).unwrap_or_default();
             for (entry, adjoints) in row[..inputs]
                 .iter_mut()
-                .zip(self.room.adjoints[0].chunks_exact(self.width))
+                .zip(self.scratch.adjoints[0].chunks_exact(self.width))
             {
                 *entry = adjoints[point];
             }
@@ -306,11 +315,7 @@ impl<'a> Block<'a> {
 
 impl Drop for Block<'_> {
     fn drop(&mut self) {
-        let mut room = std::mem::take(&mut self.room);
-        for totals in &mut room.totals {
-            totals.clear();
-        }
-        self.lanes.rooms.give(room);
+        self.lanes.scratches.give(std::mem::take(&mut self.scratch));
     }
 }
 
@@ -326,21 +331,21 @@ fn first_mut<X, const C: usize>(both: &mut [Vec<X>; 2]) -> [&mut [X]; C] {
 
 /// Memory of blocks that nobody uses now.
 #[derive(Debug, Default)]
-pub(super) struct Rooms(Mutex<Vec<Room>>);
+pub(super) struct Scratches(Mutex<Vec<Scratch>>);
 
-impl Rooms {
-    fn take(&self) -> Room {
+impl Scratches {
+    fn take(&self) -> Scratch {
         self.0.lock().expect(LOCK).pop().unwrap_or_default()
     }
 
-    fn give(&self, room: Room) {
-        self.0.lock().expect(LOCK).push(room);
+    fn give(&self, scratch: Scratch) {
+        self.0.lock().expect(LOCK).push(scratch);
     }
 }
 
 const LOCK: &str = "nobody panics who holds the lock";
 
-impl Clone for Rooms {
+impl Clone for Scratches {
     fn clone(&self) -> Self {
         Self::default()
     }

@@ -12,11 +12,12 @@ mod split;
 mod sums;
 mod totals;
 
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::Error;
-use crate::program::lanes::block::Rooms;
-use crate::program::lanes::sums::Term;
+use crate::program::lanes::block::Scratches;
+use crate::program::lanes::sums::PointTerm;
 use crate::program::replay::check_length;
 use crate::program::{Code, Guarded, Pattern, Program, Run};
 
@@ -33,14 +34,14 @@ const BLOCK_BYTES: usize = 1 << 21;
 const SHARED: u32 = 1 << 31;
 
 /// A [`Program`] split into what all data points share and what each point computes; see [`Program::lanes`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Lanes {
     /// What the points share, as a program whose outputs are not asked for.
     shared: Arc<Code>,
     /// As a program's. Each input of a point has a slot, then each of its instructions.
     args: Vec<[u32; 3]>,
     /// The terms of all sums.
-    terms: Vec<Term>,
+    terms: Vec<PointTerm>,
     /// For each instruction but a sum, bit `k` if its contribution to argument `k` is the first that comes: it is written
     /// where others are added, and so nothing need be zeroed before.
     firsts: Vec<u8>,
@@ -53,7 +54,17 @@ pub struct Lanes {
     /// The program that was split.
     code: Arc<Code>,
     second: Second,
-    rooms: Rooms,
+    scratches: Scratches,
+}
+
+impl fmt::Debug for Lanes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lanes")
+            .field("shared", &self.shared.inputs)
+            .field("inputs", &self.inputs)
+            .field("outputs", &self.outputs.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// In which products second derivatives by the shared inputs are found, once somebody asks.

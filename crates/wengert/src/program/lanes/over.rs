@@ -62,7 +62,7 @@ impl<'a> Over<'a> {
         let rows = gradients.as_slice_mut().expect("made in C order");
         self.in_parts(rows, inputs, |block, rows| {
             block.forward()?;
-            block.reverse::<N<f64>, 1>(0, 0);
+            block.reverse::<N<f64>, 1>(0, None);
             block.write_gradients(rows, inputs);
             Ok(())
         })?;
@@ -95,7 +95,7 @@ impl<'a> Over<'a> {
             block.forward()?;
             block.write_values(rows, stride);
             for output in 0..outputs {
-                block.reverse::<N<f64>, 1>(output, 0);
+                block.reverse::<N<f64>, 1>(output, None);
                 let rows = rows
                     .get_mut(outputs + output * inputs..)
                     .unwrap_or_default();

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::program::lanes::block::Rooms;
-use crate::program::lanes::sums::Term;
+use crate::program::lanes::block::Scratches;
+use crate::program::lanes::sums::PointTerm;
 use crate::program::lanes::{Lanes, SHARED, Second};
-use crate::program::sums;
+use crate::program::sums::Term;
 use crate::program::{Code, Guarded, Kind, Run};
 
 impl Lanes {
@@ -35,7 +35,7 @@ impl Lanes {
             guards: Vec::new(),
             code: Arc::clone(code),
             second: Second::default(),
-            rooms: Rooms::default(),
+            scratches: Scratches::default(),
         };
         for run in &code.runs {
             let (shared_start, start) = (split.shared.args.len(), split.args.len());
@@ -90,8 +90,8 @@ impl Lanes {
     }
 
     /// Appends a sum. What its shared terms alone decide is a sum of its own, and computed once.
-    fn push_sum(&mut self, terms: &[sums::Term], slots: &[u32]) -> u32 {
-        let is_shared = |term: &sums::Term| term.slots().all(|slot| slots[slot] & SHARED != 0);
+    fn push_sum(&mut self, terms: &[Term], slots: &[u32]) -> u32 {
+        let is_shared = |term: &Term| term.slots().all(|slot| slots[slot] & SHARED != 0);
         let head = terms.iter().take_while(|term| is_shared(term)).count();
         if head == terms.len() {
             return self.push_shared_sum(terms, slots);
@@ -100,29 +100,26 @@ impl Lanes {
         let (head, tail) = terms.split_at(head);
         if !head.is_empty() {
             let slot = self.push_shared_sum(head, slots);
-            self.terms.push(Term::Shared { slot, minus: false });
+            self.terms.push(PointTerm::Shared { slot, minus: false });
         }
         for &term in tail {
             let minus = term.minus();
             let first = slots[term.first()];
             let term = match term.second().map(|slot| slots[slot]) {
-                None if first & SHARED != 0 => Term::Shared { slot: first, minus },
-                None => Term::Own {
+                None if first & SHARED != 0 => PointTerm::Shared { slot: first, minus },
+                None => PointTerm::Own {
                     slot: first,
                     minus,
                     is_first: false,
                 },
                 Some(second) => match (first & SHARED != 0, second & SHARED != 0) {
                     (true, true) => {
-                        let product = sums::Term::new(
-                            term.first() as u32,
-                            term.second().map(|s| s as u32),
-                            false,
-                        );
+                        let product =
+                            Term::new(term.first() as u32, term.second().map(|s| s as u32), false);
                         let slot = self.push_shared_sum(&[product], slots);
-                        Term::Shared { slot, minus }
+                        PointTerm::Shared { slot, minus }
                     }
-                    (false, false) => Term::Product {
+                    (false, false) => PointTerm::Product {
                         slots: [first, second],
                         minus,
                         firsts: [false; 2],
@@ -133,7 +130,7 @@ impl Lanes {
                         } else {
                             (first, second)
                         };
-                        Term::Scaled {
+                        PointTerm::Scaled {
                             slot,
                             by,
                             minus,
@@ -147,12 +144,12 @@ impl Lanes {
         self.push([start, self.terms.len() as u32, 0], true)
     }
 
-    fn push_shared_sum(&mut self, terms: &[sums::Term], slots: &[u32]) -> u32 {
+    fn push_shared_sum(&mut self, terms: &[Term], slots: &[u32]) -> u32 {
         let start = self.shared.terms.len() as u32;
         let slot = |slot: usize| slots[slot] & !SHARED;
         let terms = terms
             .iter()
-            .map(|term| sums::Term::new(slot(term.first()), term.second().map(slot), term.minus()));
+            .map(|term| Term::new(slot(term.first()), term.second().map(slot), term.minus()));
         self.shared_mut().terms.extend(terms);
         self.push([start, self.shared.terms.len() as u32, 0], false)
     }

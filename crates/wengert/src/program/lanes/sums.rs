@@ -1,4 +1,4 @@
-//! Sums over a block: a register for each few points, which holds the sum while its terms go by.
+//! PointSums over a block: a register for each few points, which holds the sum while its terms go by.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -6,7 +6,7 @@ use crate::program::lanes::{Few, LANES, SHARED};
 
 /// A term of a sum at the points of a block.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Term {
+pub(super) enum PointTerm {
     /// A number of the point's; whether its adjoint is a first contribution.
     Own {
         slot: u32,
@@ -30,15 +30,15 @@ pub(super) enum Term {
     Shared { slot: u32, minus: bool },
 }
 
-impl Term {
+impl PointTerm {
     /// Notes which contributions to adjoints are the first that come.
     pub(super) fn find_firsts(&mut self, mut ask: impl FnMut(u32) -> bool) {
         match self {
-            Term::Own { slot, is_first, .. } | Term::Scaled { slot, is_first, .. } => {
+            PointTerm::Own { slot, is_first, .. } | PointTerm::Scaled { slot, is_first, .. } => {
                 *is_first = ask(*slot);
             }
-            Term::Product { slots, firsts, .. } => *firsts = slots.map(ask),
-            Term::Shared { .. } => {}
+            PointTerm::Product { slots, firsts, .. } => *firsts = slots.map(ask),
+            PointTerm::Shared { .. } => {}
         }
     }
 }
@@ -52,16 +52,16 @@ fn signed(x: f64, minus: bool) -> f64 {
 
 /// The terms of each sum, and what they are made of: values, or values and tangents.
 #[derive(Clone, Copy)]
-pub(super) struct Sums<'a, const C: usize> {
+pub(super) struct PointSums<'a, const C: usize> {
     pub(super) args: &'a [[u32; 3]],
-    pub(super) terms: &'a [Term],
+    pub(super) terms: &'a [PointTerm],
     pub(super) shared: [&'a [f64]; C],
     pub(super) values: [&'a [f64]; C],
     pub(super) width: usize,
 }
 
-impl<'a, const C: usize> Sums<'a, C> {
-    fn terms_of(&self, args: &[u32; 3]) -> &'a [Term] {
+impl<'a, const C: usize> PointSums<'a, C> {
+    fn terms_of(&self, args: &[u32; 3]) -> &'a [PointTerm] {
         &self.terms[args[0] as usize..args[1] as usize]
     }
 
@@ -125,7 +125,7 @@ fn passed_on<S: Simd>(simd: S, tangent: S::f64s, partial: S::f64s) -> S::f64s {
 }
 
 struct Forward<'a, const C: usize> {
-    sums: Sums<'a, C>,
+    sums: PointSums<'a, C>,
     out: &'a mut [f64],
 }
 
@@ -159,8 +159,8 @@ impl<const C: usize> WithSimd for Forward<'_, C> {
 #[inline(always)]
 fn add_up<S: Simd, const C: usize, const R: usize>(
     simd: S,
-    sums: &Sums<'_, C>,
-    terms: &[Term],
+    sums: &PointSums<'_, C>,
+    terms: &[PointTerm],
     values: &[&[S::f64s]; C],
     each: usize,
     at: usize,
@@ -175,13 +175,13 @@ fn add_up<S: Simd, const C: usize, const R: usize>(
     let mut sum = [simd.splat_f64s(if C == 1 { -0.0 } else { 0.0 }); R];
     for term in terms {
         match *term {
-            Term::Own { slot, minus, .. } => {
+            PointTerm::Own { slot, minus, .. } => {
                 let x = of(slot, last);
                 for r in 0..R {
                     sum[r] = simd.add_f64s(sum[r], signed(x[r], minus));
                 }
             }
-            Term::Scaled {
+            PointTerm::Scaled {
                 slot, by, minus, ..
             } => {
                 let scale = sums.shared(simd, by, minus);
@@ -198,7 +198,7 @@ fn add_up<S: Simd, const C: usize, const R: usize>(
                     sum[r] = simd.add_f64s(sum[r], product);
                 }
             }
-            Term::Product { slots, minus, .. } => {
+            PointTerm::Product { slots, minus, .. } => {
                 let [x, y] = slots.map(|slot| of(slot, 0));
                 let [last_x, last_y] = slots.map(|slot| of(slot, last));
                 for r in 0..R {
@@ -213,7 +213,7 @@ fn add_up<S: Simd, const C: usize, const R: usize>(
                     sum[r] = simd.add_f64s(sum[r], signed(product, minus));
                 }
             }
-            Term::Shared { slot, minus } => {
+            PointTerm::Shared { slot, minus } => {
                 let x = sums.shared(simd, slot, minus);
                 for r in 0..R {
                     sum[r] = simd.add_f64s(sum[r], x[last]);
@@ -225,7 +225,7 @@ fn add_up<S: Simd, const C: usize, const R: usize>(
 }
 
 struct Reverse<'a, const C: usize> {
-    sums: Sums<'a, C>,
+    sums: PointSums<'a, C>,
     before: [&'a mut [f64]; C],
     own: [&'a [f64]; C],
     totals: [&'a mut [Few]; C],
@@ -268,7 +268,7 @@ impl<const C: usize> WithSimd for Reverse<'_, C> {
 
 struct Back<'a, S: Simd, const C: usize> {
     simd: S,
-    sums: Sums<'a, C>,
+    sums: PointSums<'a, C>,
     values: [&'a [S::f64s]; C],
     adjoints: [&'a mut [S::f64s]; C],
     totals: [&'a mut [S::f64s]; C],
@@ -278,7 +278,13 @@ struct Back<'a, S: Simd, const C: usize> {
 impl<S: Simd, const C: usize> Back<'_, S, C> {
     /// Passes the adjoints of sum `k` on to its terms, at some of the points.
     #[inline(always)]
-    fn pull<const R: usize>(&mut self, terms: &[Term], own: [&[S::f64s]; C], k: u32, at: usize) {
+    fn pull<const R: usize>(
+        &mut self,
+        terms: &[PointTerm],
+        own: [&[S::f64s]; C],
+        k: u32,
+        at: usize,
+    ) {
         let simd = self.simd;
         let mut g = [[simd.splat_f64s(0.0); R]; C];
         for (g, own) in g.iter_mut().zip(own) {
@@ -297,12 +303,12 @@ impl<S: Simd, const C: usize> Back<'_, S, C> {
         };
         for term in terms {
             match *term {
-                Term::Own {
+                PointTerm::Own {
                     slot,
                     minus,
                     is_first,
                 } => self.add::<R>(slot, is_first, minus, at, |r| [g[0][r], g[C - 1][r]]),
-                Term::Scaled {
+                PointTerm::Scaled {
                     slot,
                     by,
                     minus,
@@ -313,7 +319,7 @@ impl<S: Simd, const C: usize> Back<'_, S, C> {
                     let x = self.numbers::<R>(slot, at);
                     self.total::<R>(by, minus, at, |r| pair(times(r, part(&x, r))));
                 }
-                Term::Product {
+                PointTerm::Product {
                     slots,
                     minus,
                     firsts,
@@ -326,7 +332,7 @@ impl<S: Simd, const C: usize> Back<'_, S, C> {
                         pair(times(r, part(&x, r)))
                     });
                 }
-                Term::Shared { slot, minus } => {
+                PointTerm::Shared { slot, minus } => {
                     self.total::<R>(slot, minus, at, |r| [g[0][r], g[C - 1][r]]);
                 }
             }

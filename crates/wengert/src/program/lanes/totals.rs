@@ -1,5 +1,7 @@
 //! What can be asked about the sum over data points.
 
+use std::ops::Range;
+
 use ndarray::Array2;
 use rayon::prelude::*;
 
@@ -25,13 +27,13 @@ enum Sweep {
     Second,
 }
 
-/// Sums over some points: of the outputs; of the adjoints of what the points share, for each output; and of their tangents.
-struct Sums {
+/// Partial over some points: of the outputs; of the adjoints of what the points share, for each output; and of their tangents.
+struct Partial {
     outputs: Vec<f64>,
     totals: [Vec<f64>; 2],
 }
 
-impl Sums {
+impl Partial {
     fn add(mut self, other: &Self) -> Self {
         let pairs = [(&mut self.outputs, &other.outputs)];
         let totals = self.totals.iter_mut().zip(&other.totals);
@@ -165,22 +167,21 @@ impl<'a> Over<'a> {
         self.sum_hvp(&direction)
     }
 
-    fn add_up(&self, shared: &Workspace, sweep: Sweep) -> Result<Sums, Error> {
+    fn add_up(&self, shared: &Workspace, sweep: Sweep) -> Result<Partial, Error> {
         let (lanes, points) = (self.lanes, self.points());
-        let (sweeps, parts) = match sweep {
+        let (sweeps, orders) = match sweep {
             Sweep::Values => (0, 0),
             Sweep::Adjoints => (lanes.outputs.len(), 1),
             Sweep::Second => (1, 2),
         };
-        let room = || Block::new(lanes, [shared.values(), shared.tangents()]);
         let width = lanes.width();
         let blocks = points.div_ceil(width);
-        let part = blocks.div_ceil(PARTS).max(PART_BLOCKS) * width;
-        let of_part = |block: &mut Block<'_>, k: usize| -> Result<Sums, Error> {
+        let each = blocks.div_ceil(PARTS).max(PART_BLOCKS) * width;
+        let of_part = |block: &mut Block<'_>, k: usize| -> Result<Partial, Error> {
             let mut outputs = vec![0.0; lanes.outputs.len()];
-            block.clear_totals(sweeps, parts);
-            let end = points.min((k + 1) * part);
-            for start in (k * part..end).step_by(width) {
+            block.clear_totals(sweeps, orders);
+            let end = points.min((k + 1) * each);
+            for start in (k * each..end).step_by(width) {
                 block.load(&self.columns, start, width.min(end - start));
                 block.forward()?;
                 for (sum, &slot) in outputs.iter_mut().zip(&lanes.outputs) {
@@ -190,47 +191,40 @@ impl<'a> Over<'a> {
                     Sweep::Values => {}
                     Sweep::Adjoints => {
                         for output in 0..sweeps {
-                            block.reverse::<N<f64>, 1>(output, output);
+                            block.reverse::<N<f64>, 1>(output, Some(output));
                         }
                     }
                     Sweep::Second => {
                         block.push_forward();
-                        block.reverse::<Dual<N<f64>>, 2>(0, 0);
+                        block.reverse::<Dual<N<f64>>, 2>(0, Some(0));
                     }
                 }
             }
             let totals = block.totals();
-            Ok(Sums { outputs, totals })
+            Ok(Partial { outputs, totals })
         };
-        let some_parts = |parts: std::ops::Range<usize>| -> Result<Vec<Sums>, Error> {
-            let mut block = room();
-            parts.map(|k| of_part(&mut block, k)).collect()
+        let of_parts = |range: Range<usize>| -> Result<Vec<Partial>, Error> {
+            let mut block = Block::new(lanes, [shared.values(), shared.tangents()]);
+            range.map(|k| of_part(&mut block, k)).collect()
         };
-        let count = points.div_ceil(part);
-        let found: Vec<Vec<Sums>> = if self.parallel {
-            let each = count.div_ceil(rayon::current_num_threads()).max(1);
-            let starts: Vec<usize> = (0..count).step_by(each).collect();
+        let parts = points.div_ceil(each);
+        let found: Vec<Vec<Partial>> = if self.parallel {
+            let of_thread = parts.div_ceil(rayon::current_num_threads()).max(1);
+            let starts: Vec<usize> = (0..parts).step_by(of_thread).collect();
             let threads = starts.into_par_iter();
             threads
-                .map(|start| some_parts(start..count.min(start + each)))
+                .map(|start| of_parts(start..parts.min(start + of_thread)))
                 .collect::<Result<_, _>>()?
         } else {
-            vec![some_parts(0..count)?]
+            vec![of_parts(0..parts)?]
         };
-        let zeros = |parts: bool| {
-            vec![
-                0.0;
-                if parts {
-                    sweeps * shared.values().len()
-                } else {
-                    0
-                }
-            ]
-        };
-        let none = Sums {
+        let mut all = Partial {
             outputs: vec![0.0; lanes.outputs.len()],
-            totals: [zeros(parts > 0), zeros(parts > 1)],
+            totals: [const { Vec::new() }; 2],
         };
-        Ok(found.iter().flatten().fold(none, Sums::add))
+        for totals in &mut all.totals[..orders] {
+            totals.resize(sweeps * shared.values().len(), 0.0);
+        }
+        Ok(found.iter().flatten().fold(all, Partial::add))
     }
 }
