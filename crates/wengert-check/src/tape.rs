@@ -37,6 +37,8 @@ impl Check {
     /// keeps; the operation of a tensor node at random numbers in operands of the recorded shapes. What [`implicit`](wengert::implicit)
     /// has recorded cannot be recorded again and is named in a note.
     ///
+    /// A checkpoint is passed over, with a note: its operations are not on the tape. Leave it out to have them checked.
+    ///
     /// Reports name source lines if [`Tape::watch_non_finite`] was on while recording.
     ///
     /// # Panics
@@ -48,7 +50,9 @@ impl Check {
     pub fn tape(&self, tape: &Tape, y: Var) -> Report {
         let nodes = tape.nodes();
         let root = y.index();
-        let way = way_to(&nodes, root);
+        let mut way = way_to(&nodes, root);
+        let operations = way.len();
+        way.retain(|&index| nodes[index].op != "checkpoint");
         let mut report = Report::new(
             &format!("local rules on the way to {}", name(&nodes[root])),
             self.get_seed(),
@@ -81,6 +85,12 @@ impl Check {
                 ));
                 return report;
             }
+        }
+        if way.len() < operations {
+            report.notes.push(format!(
+                "{} nodes of checkpoints are passed over: their operations are not on the tape; record without a checkpoint to have them checked",
+                operations - way.len()
+            ));
         }
         report.notes.push(format!(
             "{} operations checked; what passed is not listed",

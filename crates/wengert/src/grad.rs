@@ -41,8 +41,12 @@ impl<T: Real> Var<T> {
     ///
     /// # Errors
     ///
-    /// If this is a constant or stale, a custom operation lacks its rule, or the watch is on and
-    /// finds a number that is not finite.
+    /// If this is a constant or stale, a custom operation lacks its rule, a checkpoint's closure does something else than
+    /// at first, or the watch is on and finds a number that is not finite.
+    ///
+    /// # Panics
+    ///
+    /// Where the rule of a custom operation or the closure of a checkpoint does.
     pub fn try_backward(self) -> Result<Gradients<T>, Error> {
         self.try_check("backward")?;
         adjoints(self.list, self.id, |numbers| {

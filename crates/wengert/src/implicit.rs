@@ -262,11 +262,7 @@ fn refuse_captured<T: Real>(
     }
     let state = list.state();
     for id in start..list.len() {
-        let node = list.node(id);
-        match state.aux_of(&node) {
-            Some(aux) => used.extend_from_slice(&aux.operands),
-            None => used.extend([node.operand(0), node.operand(1)]),
-        }
+        used.extend(state.operands_of(id, &list.node(id)));
     }
     match used.into_iter().find(|&id| id < start) {
         None => Ok(()),

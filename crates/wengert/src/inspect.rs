@@ -161,19 +161,6 @@ impl<T: Real> List<T> {
         };
         terms.iter().enumerate().map(place).collect()
     }
-
-    /// The nodes that a node was made of.
-    pub(crate) fn operands_of(&self, id: u32, node: &Node<T>) -> SmallVec<[u32; 4]> {
-        if let Some(aux) = self.state().aux_of(node) {
-            return aux.operands.iter().copied().collect();
-        }
-        let places = self.places(id, node);
-        places
-            .iter()
-            .flatten()
-            .map(|&(operand, _)| operand)
-            .collect()
-    }
 }
 
 impl<T: Real> Tape<T> {
@@ -343,6 +330,9 @@ impl<T: Real> Tape<T> {
                     info.op
                 )),
                 TensorOp::Custom(custom) => custom.op.try_call(operands),
+                TensorOp::Checkpoint(_) => refuse(format!(
+                    "node {index} stands for a region of the list, which has inputs and handles of its own; call the function that records it"
+                )),
                 op => record(op, operands),
             };
         }

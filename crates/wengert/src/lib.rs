@@ -12,6 +12,7 @@
 //! | run what was recorded, many times | [`Program`], with a [`Workspace`]; over data points, [`Lanes`]; sparse, [`Pattern`] |
 //! | sum over data points on a tape | [`Tape::sum_over`], [`PointSum`] |
 //! | add an operation | [`CustomOp`] |
+//! | save memory | [`Tape::checkpoint`]; over long loops, [`Tape::checkpointed_steps`] |
 //! | look at the list | [`Tape::nodes`], [`Var::named`], [`Tape::watch_non_finite`] |
 //! | see every rule | [`rules::OPS`], [`rules::samples`] |
 //!
@@ -34,6 +35,7 @@ mod var_std;
 
 mod arena;
 mod broadcast;
+mod checkpoint;
 mod error;
 mod grad;
 mod gradients;
@@ -58,6 +60,7 @@ mod thread;
 mod transforms;
 mod var_traits;
 
+pub use checkpoint::Budget;
 pub use error::{Error, Shapes};
 pub use gradients::Gradients;
 pub use inspect::{Argument, NodeInfo};

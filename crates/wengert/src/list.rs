@@ -431,6 +431,22 @@ impl<T: Real> List<T> {
 }
 
 impl<T: Real> State<T> {
+    /// The nodes that a node was made of, and the node itself for each place that is none.
+    pub(crate) fn operands_of<'a>(
+        &'a self,
+        id: u32,
+        node: &Node<T>,
+    ) -> impl Iterator<Item = u32> + use<'a, T> {
+        let aux = self.aux_of(node);
+        // Of a tensor, the slots say where its part stands.
+        let slots = [node.operand(0), node.operand(1)];
+        let slots = slots.into_iter().take(if aux.is_some() { 0 } else { 2 });
+        let terms = self.many.terms_of_node(id, node).iter();
+        slots
+            .chain(terms.map(|term| term.operand))
+            .chain(aux.into_iter().flat_map(|aux| aux.operands.iter().copied()))
+    }
+
     /// The tensor part of a node, if it has one.
     pub(crate) fn aux_of(&self, node: &Node<T>) -> Option<&Aux<T>> {
         (node.op() == Op::aux).then(|| &self.aux[node.operand(0) as usize])

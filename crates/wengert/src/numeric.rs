@@ -96,6 +96,14 @@ impl<T: Real> Numeric<T> {
         }
     }
 
+    /// The same numbers, in a buffer if they are a primal's.
+    pub(crate) fn into_owned(self) -> Self {
+        match self.data {
+            Data::Owned(_) => self,
+            Data::Primal(_) => self.clone_owned(),
+        }
+    }
+
     fn clone_owned(&self) -> Self {
         Self::filled(self.list, &self.shape, |to| to.copy_from_slice(self.data()))
     }

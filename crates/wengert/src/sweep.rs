@@ -5,8 +5,11 @@
 //! ([`Recorded`](crate::sweep_recorded::Recorded)), whose results are on the tape and can be
 //! differentiated again.
 
+use std::rc::Rc;
+
 use smallvec::SmallVec;
 
+use crate::checkpoint::Region;
 use crate::error::Error;
 use crate::list::List;
 use crate::real::Real;
@@ -48,6 +51,10 @@ pub(crate) trait Algebra<T: Real> {
         node: &TensorNode<T>,
         tangents: &[Option<Self::Value>],
     ) -> Result<Self::Value, Error>;
+    /// Carries the adjoints of a region's nodes, of which `id` is the first, to what the region has read.
+    fn pull_back_checkpoint(&mut self, region: &Region<T>, id: u32) -> Result<(), Error>;
+    /// Carries tangents through a region to its nodes, of which `id` is the first.
+    fn push_forward_checkpoint(&mut self, region: &Region<T>, id: u32) -> Result<(), Error>;
     /// Whether the node's tangent was given, zero or not.
     fn is_seeded(&self, id: u32) -> bool;
     /// A look at a contribution while the watch is on.
@@ -65,10 +72,12 @@ pub(crate) struct TensorNode<T: Real> {
 
 /// A stretch of the list that is treated in one way.
 enum Stretch<T: Real> {
-    /// Recorded without gradients: nothing passes.
+    /// Recorded without gradients, or a further node of a region: nothing passes.
     Stopped,
     Scalars,
     Tensor(TensorNode<T>),
+    /// The first node of a region.
+    Checkpoint(Rc<Region<T>>),
 }
 
 /// Carries adjoints from `root` down to node `end`: each node that has an adjoint passes it to its operands.
@@ -97,6 +106,7 @@ pub(crate) fn reverse<T: Real, A: Algebra<T>>(
                     }
                 }
             }
+            Stretch::Checkpoint(region) => algebra.pull_back_checkpoint(&region, low)?,
         }
         guard.check();
         high = low;
@@ -126,6 +136,7 @@ pub(crate) fn forward<T: Real, A: Algebra<T>>(
                     algebra.add(node.id, tangent.broadcast_to(&list.shape_of(node.id)));
                 }
             }
+            Stretch::Checkpoint(region) => algebra.push_forward_checkpoint(&region, low)?,
         }
         guard.check();
         low = high;
@@ -189,7 +200,7 @@ fn last_stretch<T: Real>(list: &List<T>, high: u32) -> (u32, Stretch<T>) {
     let stopped = state.stopped.partition_point(|&(start, _)| start < high);
     let stop_end = stopped.checked_sub(1).map_or(0, |i| state.stopped[i].1);
     match tensors.checked_sub(1).map(|i| &state.aux[i]) {
-        Some(aux) if aux.node == high - 1 => (aux.node, Stretch::Tensor(tensor_node(aux))),
+        Some(aux) if aux.node == high - 1 => (aux.node, stretch_of(aux)),
         Some(aux) => (stop_end.max(aux.node + 1), Stretch::Scalars),
         None => (stop_end, Stretch::Scalars),
     }
@@ -208,16 +219,22 @@ fn first_stretch<T: Real>(list: &List<T>, low: u32) -> (u32, Stretch<T>) {
         .get(next_stop)
         .map_or(u32::MAX, |&(start, _)| start);
     match state.aux.get(next_tensor) {
-        Some(aux) if aux.node == low => (low + 1, Stretch::Tensor(tensor_node(aux))),
+        Some(aux) if aux.node == low => (low + 1, stretch_of(aux)),
         Some(aux) => (stop_start.min(aux.node), Stretch::Scalars),
         None => (stop_start, Stretch::Scalars),
     }
 }
 
-fn tensor_node<T: Real>(aux: &crate::tensor::Aux<T>) -> TensorNode<T> {
-    TensorNode {
-        id: aux.node,
-        op: aux.op.clone(),
-        operands: aux.operands.clone(),
+fn stretch_of<T: Real>(aux: &crate::tensor::Aux<T>) -> Stretch<T> {
+    match &aux.op {
+        TensorOp::Checkpoint(output) if output.index == 0 => {
+            Stretch::Checkpoint(output.region.clone())
+        }
+        TensorOp::Checkpoint(_) => Stretch::Stopped,
+        _ => Stretch::Tensor(TensorNode {
+            id: aux.node,
+            op: aux.op.clone(),
+            operands: aux.operands.clone(),
+        }),
     }
 }

@@ -5,8 +5,9 @@
 
 use smallvec::SmallVec;
 
+use crate::checkpoint::Region;
 use crate::error::Error;
-use crate::list::{List, Term};
+use crate::list::{List, Position, Term};
 use crate::numeric::Numeric;
 use crate::real::Real;
 use crate::rules::custom::Custom;
@@ -42,6 +43,19 @@ impl<T: Real> Numbers<T> {
             seeded: SmallVec::new(),
             watch: list.is_watched(),
         }
+    }
+
+    /// Zeros for the nodes that were recorded since.
+    pub(crate) fn extend(&mut self) {
+        self.scalars.resize(self.list.len() as usize, T::zero());
+        let tensors = self.list.state().aux.len();
+        self.tensors.resize_with(tensors, || None);
+    }
+
+    /// Forgets the nodes from `position` on, which are about to be taken back.
+    pub(crate) fn retract(&mut self, position: Position) {
+        self.scalars.truncate(position.nodes as usize);
+        self.tensors.truncate(position.aux);
     }
 
     pub(crate) fn seed_scalar(&mut self, id: u32, value: T) {
@@ -169,7 +183,8 @@ impl<T: Real> Algebra<T> for Numbers<T> {
             .expect("a node with a shape is a tensor");
         match &mut self.tensors[index] {
             Some(sum) => sum.accumulate(&contribution),
-            empty => *empty = Some(contribution),
+            // The nodes of a region go away before the adjoints below them do.
+            empty => *empty = Some(contribution.into_owned()),
         }
     }
 
@@ -281,6 +296,19 @@ impl<T: Real> Algebra<T> for Numbers<T> {
             let tangent = custom.push_forward(&tangents, &inputs, numbers.handle(node.id))?;
             Ok(numbers.read(&tangent))
         })
+    }
+
+    fn pull_back_checkpoint(&mut self, region: &Region<T>, id: u32) -> Result<(), Error> {
+        region.pull_back(self, id)
+    }
+
+    fn push_forward_checkpoint(&mut self, region: &Region<T>, id: u32) -> Result<(), Error> {
+        let index = self.list.aux_index(id).expect("a region has an entry");
+        let reads = self.list.state().aux[index].operands.clone();
+        match reads.iter().any(|&read| self.get(read).is_some()) {
+            true => region.push_forward(self, id),
+            false => Ok(()),
+        }
     }
 
     fn is_seeded(&self, id: u32) -> bool {

@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use crate::checkpoint::Region;
 use crate::error::Error;
 use crate::list::{List, Node};
 use crate::num::{Num, Rec};
@@ -46,37 +47,36 @@ impl<T: Real> Recorded<T> {
         for &source in sources.iter().filter(|&&source| source <= last) {
             sweep.relevant[(source - first) as usize] = true;
         }
-        let state = list.state();
-        for id in first..=last {
-            let node = list.node(id);
-            let depends = match state.aux_of(&node) {
-                Some(aux) => aux
-                    .operands
-                    .iter()
-                    .any(|&operand| sweep.is_relevant(operand)),
-                None => [0, 1]
-                    .iter()
-                    .map(|&slot| node.operand(slot))
-                    .chain(
-                        state
-                            .many
-                            .terms_of_node(id, &node)
-                            .iter()
-                            .map(|term| term.operand),
-                    )
-                    .any(|operand| sweep.is_relevant(operand)),
-            };
-            sweep.relevant[(id - first) as usize] |= depends;
-        }
-        drop(state);
+        sweep.spread(first, last + 1);
         sweep
+    }
+
+    /// Nothing yet for the nodes up to `end`, which were recorded since.
+    pub(crate) fn extend(&mut self, end: u32) {
+        let known = self.first + self.relevant.len() as u32;
+        let count = (end - self.first) as usize;
+        self.values.resize(count, None);
+        self.relevant.resize(count, false);
+        self.spread(known, end);
+    }
+
+    /// Finds which of the nodes `from..to` matter.
+    fn spread(&mut self, from: u32, to: u32) {
+        let state = self.list.state();
+        for id in from..to {
+            let node = self.list.node(id);
+            let mut operands = state.operands_of(id, &node);
+            let depends = operands.any(|operand| self.is_relevant(operand));
+            drop(operands);
+            self.relevant[(id - self.first) as usize] |= depends;
+        }
     }
 
     fn is_relevant(&self, id: u32) -> bool {
         id >= self.first && self.relevant[(id - self.first) as usize]
     }
 
-    fn value(&self, id: u32) -> Option<Value<T>> {
+    pub(crate) fn value(&self, id: u32) -> Option<Value<T>> {
         *self.values.get(id.checked_sub(self.first)? as usize)?
     }
 
@@ -253,6 +253,17 @@ impl<T: Real> Algebra<T> for Recorded<T> {
 
     fn is_seeded(&self, id: u32) -> bool {
         self.value(id).is_some()
+    }
+
+    fn pull_back_checkpoint(&mut self, region: &Region<T>, id: u32) -> Result<(), Error> {
+        region.pull_back_recorded(self, id)
+    }
+
+    fn push_forward_checkpoint(&mut self, region: &Region<T>, id: u32) -> Result<(), Error> {
+        match self.is_relevant(id) {
+            true => region.push_forward_recorded(self, id),
+            false => Ok(()),
+        }
     }
 
     fn pull_back_custom(

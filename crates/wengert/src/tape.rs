@@ -170,7 +170,7 @@ impl<T: Real> Tape<T> {
     ///
     /// # Panics
     ///
-    /// If the tensor is stale or of another tape, or from a custom operation's rule.
+    /// If the tensor is stale or of another tape, or from a custom operation's rule or a checkpoint.
     #[track_caller]
     pub fn view(&self, tensor: Tensor<T>) -> ArrayViewD<'_, T> {
         tensor.check("view");
@@ -180,7 +180,7 @@ impl<T: Real> Tape<T> {
         // What a rule records is taken back while the view might still be held.
         assert!(
             !self.list.is_sweeping(),
-            "view: a derivative is being computed on this tape; use value(), which copies"
+            "view: a derivative is being computed on this tape, or a checkpoint recorded; use value(), which copies"
         );
         self.list.view_for(tensor.id, self)
     }
@@ -196,7 +196,7 @@ impl<T: Real> Tape<T> {
     ///
     /// # Panics
     ///
-    /// If called while a derivative is being computed on this tape, from a custom operation's rule.
+    /// If called while a derivative is being computed on this tape, from a custom operation's rule or a checkpoint.
     #[track_caller]
     pub fn clear(&mut self) {
         self.list.clear();

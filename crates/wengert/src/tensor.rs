@@ -416,17 +416,29 @@ impl<T: Real> List<T> {
         differentiable: bool,
         fill: impl FnOnce(&mut [T]),
     ) -> Result<Tensor<T>, Error> {
-        let position = self.state().arena.position();
-        let (data, to) = self.room("leaf", shape)?;
-        fill(to);
-        let id = self.push_tensor(
+        self.append(
             TensorOp::Leaf,
             SmallVec::new(),
             shape.into(),
-            data,
             differentiable,
-            position,
-        )?;
+            fill,
+        )
+    }
+
+    /// Appends the node of a tensor whose numbers `fill` writes.
+    #[track_caller]
+    pub(crate) fn append(
+        &'static self,
+        op: TensorOp<T>,
+        operands: SmallVec<[u32; 3]>,
+        shape: Shape,
+        differentiable: bool,
+        fill: impl FnOnce(&mut [T]),
+    ) -> Result<Tensor<T>, Error> {
+        let position = self.state().arena.position();
+        let (data, to) = self.room(op.name(), &shape)?;
+        fill(to);
+        let id = self.push_tensor(op, operands, shape, data, differentiable, position)?;
         Ok(Tensor::new(self, self.generation(), id))
     }
 

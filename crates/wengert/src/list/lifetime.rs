@@ -246,7 +246,7 @@ impl<T: Real> List<T> {
             .aux
             .drain(position.aux..)
             .map(|aux| aux.op)
-            .filter(|op| matches!(op, TensorOp::Custom(_)))
+            .filter(|op| matches!(op, TensorOp::Custom(_) | TensorOp::Checkpoint(_)))
             .collect();
         state.many.truncate(position.nodes);
         state.guards.truncate(position.guards);
@@ -308,11 +308,15 @@ impl<T: Real> Attempt<T> {
 impl<T: Real> Drop for Attempt<T> {
     fn drop(&mut self) {
         self.list.state.borrow_mut().sweeping -= 1;
-        if !self.kept
-            && self.list.cleared() == self.cleared
-            && self.list.len() > self.position.nodes
-        {
+        if self.kept || self.list.cleared() != self.cleared {
+            return;
+        }
+        if self.list.len() > self.position.nodes {
             self.list.drop_tail(self.position);
+        } else {
+            // What was asked about earlier nodes alone.
+            let guards = &mut self.list.state.borrow_mut().guards;
+            guards.truncate(self.position.guards);
         }
     }
 }

@@ -52,7 +52,8 @@ impl<T: Real> List<T> {
         }
         let origin = self.origin(id);
         let node = self.node(id);
-        let operands = self.operands_of(id, &node);
+        let mut operands: Vec<u32> = self.state.borrow().operands_of(id, &node).collect();
+        operands.retain(|&operand| operand != id);
         let mut error = self.non_finite("backward", id, op, value, &operands, Location::caller());
         if let Error::NonFinite { location, .. } = &mut error {
             *location = origin.map_or_else(

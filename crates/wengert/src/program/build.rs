@@ -9,8 +9,9 @@ use smallvec::SmallVec;
 
 use crate::error::Error;
 use crate::guards::{Asked, Side};
-use crate::list::{List, Node, Nodes, State};
+use crate::list::{List, Nodes, State};
 use crate::program::schedule::schedule;
+use crate::program::unfold::Unfolded;
 use crate::program::{Code, MAX_SLOTS, Question, too_large};
 use crate::rules::Op;
 use crate::rules::expand::{Elementwise, Visitor, value_at};
@@ -194,6 +195,8 @@ pub(super) fn build(
     inputs: &[u32],
     outputs: &[Side<f64>],
 ) -> Result<Code, Error> {
+    let _taken_back = list.attempt();
+    let unfolded = Unfolded::of(list, inputs)?;
     let state = list.state();
     let roots = state
         .guards
@@ -206,8 +209,21 @@ pub(super) fn build(
             Side::Number(_) => None,
         })
         .collect();
-    let nodes = list.nodes(roots.iter().max().map_or(0, |last| last + 1));
-    let needs = needs(&nodes, &state, inputs, &roots)?;
+    let count = match unfolded.is_empty() {
+        true => roots.iter().max().map_or(0, |last| last + 1),
+        false => list.len(),
+    };
+    let nodes = list.nodes(count);
+    let order = unfolded.order(count);
+    let mut needs = depends(&nodes, &state, inputs, &order);
+    want(
+        &mut needs,
+        &nodes,
+        &state,
+        inputs,
+        &roots,
+        (&order, &unfolded),
+    )?;
     let computed = needs.iter().filter(|&&need| need == Need::Computed).count();
     let mut builder = Builder {
         instructions: Vec::with_capacity(computed),
@@ -220,8 +236,12 @@ pub(super) fn build(
             *place = Some(Place::input(k));
         }
     }
-    for id in 0..needs.len() as u32 {
+    for id in order {
         if needs[id as usize] != Need::Computed || places[id as usize].is_some() {
+            continue;
+        }
+        if let Some(again) = unfolded.again(id) {
+            places[id as usize] = places[again as usize];
             continue;
         }
         let node = nodes.get(id);
@@ -285,13 +305,8 @@ pub(super) fn build(
     Ok(schedule(inputs.len(), builder, &outputs, questions))
 }
 
-fn operands_of_many(state: &State<f64>, id: u32, node: &Node<f64>) -> impl Iterator<Item = u32> {
-    let terms = state.many.terms_of_node(id, node);
-    terms.iter().map(|term| term.operand)
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Need {
+pub(super) enum Need {
     /// Does not depend on the inputs, or is not needed.
     Not,
     /// Depends on the inputs.
@@ -300,53 +315,59 @@ enum Need {
     Computed,
 }
 
-/// What each node is needed for, up to the last of the `roots`.
-fn needs(
+/// Which nodes depend on the inputs, of those in `order`.
+pub(super) fn depends(
     nodes: &Nodes<'_, f64>,
     state: &State<f64>,
     inputs: &[u32],
-    roots: &[u32],
-) -> Result<Vec<Need>, Error> {
-    let count = roots.iter().max().map_or(0, |&last| last + 1);
+    order: &[u32],
+) -> Vec<Need> {
+    let count = order.iter().max().map_or(0, |last| last + 1);
     let first = inputs.iter().copied().min().unwrap_or(count);
     let mut needs = vec![Need::Not; count as usize];
     for &input in inputs.iter().filter(|&&input| input < count) {
         needs[input as usize] = Need::Depends;
     }
-    for id in first..count {
+    for &id in order.iter().filter(|&&id| id >= first) {
         let node = nodes.get(id);
-        let depends = match state.aux_of(node) {
-            Some(aux) => aux
-                .operands
-                .iter()
-                .any(|&operand| needs[operand as usize] != Need::Not),
-            // A slot that is none points at the node itself, whose own need does not change.
-            None => [0, 1]
-                .iter()
-                .map(|&slot| node.operand(slot))
-                .chain(operands_of_many(state, id, node))
-                .any(|operand| needs[operand as usize] != Need::Not),
-        };
-        if depends {
+        // A place that is none points at the node itself, whose own need does not change.
+        let mut operands = state.operands_of(id, node);
+        if operands.any(|operand| needs[operand as usize] != Need::Not) {
             needs[id as usize] = Need::Depends;
         }
     }
+    needs
+}
+
+/// Finds which of the nodes that depend on the inputs are needed for the `roots`.
+fn want(
+    needs: &mut [Need],
+    nodes: &Nodes<'_, f64>,
+    state: &State<f64>,
+    inputs: &[u32],
+    roots: &[u32],
+    (order, unfolded): (&[u32], &Unfolded),
+) -> Result<(), Error> {
     let want = |needs: &mut [Need], id: u32| {
         if needs[id as usize] == Need::Depends {
             needs[id as usize] = Need::Computed;
         }
     };
     for &root in roots {
-        want(&mut needs, root);
+        want(needs, root);
     }
     let mut sorted = inputs.to_vec();
     sorted.sort_unstable();
-    for id in (first..count).rev() {
+    for &id in order.iter().rev() {
         if needs[id as usize] != Need::Computed {
             continue;
         }
         let node = nodes.get(id);
         if node.op() == Op::leaf || sorted.binary_search(&id).is_ok() {
+            continue;
+        }
+        if let Some(again) = unfolded.again(id) {
+            want(needs, again);
             continue;
         }
         if let Some(aux) = state.aux_of(node) {
@@ -358,16 +379,13 @@ fn needs(
                 ),
             });
         }
-        for operand in [node.operand(0), node.operand(1)] {
-            want(&mut needs, operand);
-        }
-        for operand in operands_of_many(state, id, node) {
-            want(&mut needs, operand);
+        for operand in state.operands_of(id, node) {
+            want(needs, operand);
         }
         if node.op() == Op::pair {
             // Half of an operation with three operands, and no operation itself.
             needs[id as usize] = Need::Not;
         }
     }
-    Ok(needs)
+    Ok(())
 }

@@ -17,6 +17,7 @@ mod replay;
 mod schedule;
 mod sparse;
 mod sums;
+mod unfold;
 
 use std::fmt;
 use std::panic::Location;
@@ -28,6 +29,7 @@ use crate::error::Error;
 use crate::guards::{Asked, Compared as _, Side};
 use crate::program::build::Place;
 use crate::program::sums::Term;
+use crate::real::Real;
 use crate::rules::Op;
 use crate::tape::Tape;
 use crate::var::Var;
@@ -177,26 +179,37 @@ impl Code {
 }
 
 /// What a recorded function gives: one scalar or several.
-pub trait Outputs {
+pub trait Outputs<T: Real = f64> {
     /// The scalars.
-    fn into_vars(self) -> Vec<Var>;
+    fn into_vars(self) -> Vec<Var<T>>;
+    /// The same form with other scalars, as many as there were.
+    fn from_vars(vars: Vec<Var<T>>) -> Self;
 }
 
-impl Outputs for Var {
-    fn into_vars(self) -> Vec<Var> {
+impl<T: Real> Outputs<T> for Var<T> {
+    fn into_vars(self) -> Vec<Var<T>> {
         vec![self]
     }
-}
-
-impl Outputs for Vec<Var> {
-    fn into_vars(self) -> Vec<Var> {
-        self
+    fn from_vars(vars: Vec<Var<T>>) -> Self {
+        vars[0]
     }
 }
 
-impl<const N: usize> Outputs for [Var; N] {
-    fn into_vars(self) -> Vec<Var> {
+impl<T: Real> Outputs<T> for Vec<Var<T>> {
+    fn into_vars(self) -> Vec<Var<T>> {
+        self
+    }
+    fn from_vars(vars: Vec<Var<T>>) -> Self {
+        vars
+    }
+}
+
+impl<T: Real, const N: usize> Outputs<T> for [Var<T>; N] {
+    fn into_vars(self) -> Vec<Var<T>> {
         self.into()
+    }
+    fn from_vars(vars: Vec<Var<T>>) -> Self {
+        std::array::from_fn(|i| vars[i])
     }
 }
 

@@ -16,6 +16,7 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
+use crate::checkpoint::Output;
 use crate::error::{Error, or_panic};
 use crate::real::Real;
 use crate::rules::Op;
@@ -191,6 +192,8 @@ macro_rules! structural {
             Map(Map),
             /// An operation of the user's.
             Custom(Custom<T>),
+            /// What a region gave that is not kept on the list.
+            Checkpoint(Output<T>),
             $($name($name),)*
         }
 
@@ -208,12 +211,13 @@ macro_rules! structural {
                     TensorOp::Leaf => "leaf",
                     TensorOp::Map(map) => map.op.name(),
                     TensorOp::Custom(custom) => custom.name(),
+                    TensorOp::Checkpoint(_) => "checkpoint",
                     $(TensorOp::$name(_) => <$name as Structural<T>>::NAME,)*
                 }
             }
             pub(crate) fn shape(&self, inputs: &[&[usize]]) -> Result<Shape, Error> {
                 match self {
-                    TensorOp::Leaf => unreachable!("a leaf has no inputs"),
+                    TensorOp::Leaf | TensorOp::Checkpoint(_) => unreachable!("{} is not evaluated", self.name()),
                     TensorOp::Map(map) => map.shape(inputs),
                     TensorOp::Custom(custom) => Ok(custom.shape()),
                     $(TensorOp::$name(op) => Structural::<T>::shape(op, inputs),)*
@@ -225,7 +229,7 @@ macro_rules! structural {
                     return;
                 }
                 match self {
-                    TensorOp::Leaf => unreachable!("a leaf has no inputs"),
+                    TensorOp::Leaf | TensorOp::Checkpoint(_) => unreachable!("{} is not evaluated", self.name()),
                     TensorOp::Map(map) => map.evaluate(inputs, shape, to),
                     TensorOp::Custom(custom) => custom.evaluate(to),
                     $(TensorOp::$name(op) => op.evaluate(inputs, shape, to),)*
@@ -234,20 +238,20 @@ macro_rules! structural {
             pub(crate) fn pull_back<A: Array<T>>(&self, k: usize, g: &A, inputs: &[A], output: &A) -> A {
                 match self {
                     TensorOp::Map(map) => A::chain(map, k, g, inputs, output, Way::Reverse),
-                    TensorOp::Leaf | TensorOp::Custom(_) => unreachable!("the sweeps treat {} themselves", self.name()),
+                    TensorOp::Leaf | TensorOp::Custom(_) | TensorOp::Checkpoint(_) => unreachable!("the sweeps treat {} themselves", self.name()),
                     $(TensorOp::$name(op) => op.pull_back(k, g, inputs, output),)*
                 }
             }
             pub(crate) fn pull_back_into<'a>(&self, g: View<'_, T>, shape: &[usize], sum: impl FnOnce() -> &'a mut [T]) -> bool {
                 match self {
-                    TensorOp::Leaf | TensorOp::Map(_) | TensorOp::Custom(_) => false,
+                    TensorOp::Leaf | TensorOp::Map(_) | TensorOp::Custom(_) | TensorOp::Checkpoint(_) => false,
                     $(TensorOp::$name(op) => op.pull_back_into(g, shape, sum),)*
                 }
             }
             pub(crate) fn push_forward<A: Array<T>>(&self, inputs: &[A], output: &A, tangents: &[Option<A>]) -> A {
                 match self {
                     TensorOp::Map(map) => sum_of_terms(tangents, |k, t| A::chain(map, k, t, inputs, output, Way::Forward)),
-                    TensorOp::Leaf | TensorOp::Custom(_) => unreachable!("the sweeps treat {} themselves", self.name()),
+                    TensorOp::Leaf | TensorOp::Custom(_) | TensorOp::Checkpoint(_) => unreachable!("the sweeps treat {} themselves", self.name()),
                     $(TensorOp::$name(op) => op.push_forward(inputs, output, tangents),)*
                 }
             }
