@@ -2,8 +2,8 @@
 //!
 //! Nothing here knows a derivative. The examples themselves stand beside this folder: `digits` (a network learns to read handwritten
 //! digits), `bundle_adjustment` (cameras and points from images, by sparse least squares), `gmm` (a Gaussian mixture by gradient
-//! ascent), `hmc` (what a logistic regression may be, by Hamiltonian Monte Carlo), `fit.rs` (a curve by argmin's solvers), `rosenbrock.rs` (Newton's
-//! method with the Hessian against gradient descent) and `one_screen.rs` (the whole idea of a tape, to be read). Run one by
+//! ascent), `hmc` (what a logistic regression may be, by Hamiltonian Monte Carlo), `ode_fit` (the rates of a differential equation, through
+//! thousands of steps), `fit.rs` (a curve by argmin's solvers), `rosenbrock.rs` (Newton's method with the Hessian against gradient descent) and `one_screen.rs` (the whole idea of a tape, to be read). Run one by
 //! `cargo run --release --example digits`.
 
 pub mod bal;
