@@ -1,6 +1,42 @@
-//! A gradient that somebody derived on paper: what there is to beat.
+//! Gradients that somebody derived on paper: what there is to beat.
 
-use crate::objectives::GaussianMixture;
+use crate::objectives::{GaussianMixture, LeastSquares};
+
+/// The value and the gradient of a polynomial's squared errors, several powers at a time.
+pub fn least_squares(problem: &LeastSquares, x: &[f64]) -> (f64, Vec<f64>) {
+    const TOGETHER: usize = 8;
+    let mut coefficients = x.to_vec();
+    coefficients.resize(x.len().next_multiple_of(TOGETHER), 0.0);
+    let coefficients = coefficients.as_chunks::<TOGETHER>().0;
+    let mut powers = vec![[0.0; TOGETHER]; coefficients.len()];
+    let mut gradient = powers.clone();
+    let mut value = 0.0;
+    for &[place, sign] in problem.points() {
+        let mut first = [1.0; TOGETHER];
+        for j in 1..TOGETHER {
+            first[j] = first[j - 1] * place;
+        }
+        let step = first[TOGETHER - 1] * place;
+        let mut partial_sums = [0.0; TOGETHER];
+        for (powers, coefficients) in powers.iter_mut().zip(coefficients) {
+            *powers = first;
+            for j in 0..TOGETHER {
+                partial_sums[j] += coefficients[j] * powers[j];
+                first[j] *= step;
+            }
+        }
+        let error = partial_sums.iter().sum::<f64>() - sign;
+        value += 0.5 * error * error;
+        for (gradient, powers) in gradient.iter_mut().zip(&powers) {
+            for (g, power) in gradient.iter_mut().zip(powers) {
+                *g += error * power;
+            }
+        }
+    }
+    let mut gradient = gradient.into_flattened();
+    gradient.truncate(x.len());
+    (value, gradient)
+}
 
 /// The value and the gradient of a mixture's likelihood at all of its points.
 pub fn mixture(mixture: &GaussianMixture, x: &[f64]) -> (f64, Vec<f64>) {

@@ -58,3 +58,10 @@ pub fn allocations_of<R>(run: impl FnOnce() -> R) -> (usize, R) {
     let result = run();
     (CALLS.load(Relaxed) - before, result)
 }
+
+/// The bytes that are live after `run` and were not before it.
+pub fn kept_by<R>(run: impl FnOnce() -> R) -> (usize, R) {
+    let before = LIVE.load(Relaxed);
+    let result = run();
+    (LIVE.load(Relaxed).saturating_sub(before), result)
+}

@@ -1,7 +1,5 @@
 //! Bundle adjustment: where cameras see points, and the sparse Jacobian of the errors.
 
-use std::array;
-
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use wengert::Tape;
@@ -9,12 +7,10 @@ use wengert::Tape;
 use super::input::{self, Refusal, within};
 use super::runs::Evaluation;
 use crate::gradient::record;
-use crate::objectives::{Number, constant};
+use crate::objectives::{BundleAdjustment, reprojection_error, weight_error};
 
-const CAMERA: usize = 11;
-const POINT: usize = 3;
-/// What an observation depends on: a camera, a point and its weight.
-const INPUTS: usize = CAMERA + POINT + 1;
+const CAMERA: usize = BundleAdjustment::CAMERA;
+const POINT: usize = BundleAdjustment::POINT;
 
 /// Cameras, points and observations, a little above the largest problems of the suite; their Jacobian
 /// then takes four gigabytes, and 32 bits hold its columns.
@@ -39,132 +35,51 @@ impl input::Input for Input {
     }
 }
 
-/// Where an observed point lies off its image in the camera, weighted.
-fn reprojection_error<T: Number>(
-    camera: &[T],
-    point: &[T],
-    weight: T,
-    feature: [f64; 2],
-) -> [T; 2] {
-    let (rotation, rest) = camera.split_at(3);
-    let (centre, rest) = rest.split_at(3);
-    let (focal, rest) = (rest[0], &rest[1..]);
-    let (principal, radial) = rest.split_at(2);
-
-    let [x, y, depth] = rotate(rotation, array::from_fn(|i| point[i] - centre[i]));
-    let image = [x / depth, y / depth];
-    let rho = image[0] * image[0] + image[1] * image[1];
-    let distortion = radial[0] * rho + radial[1] * rho * rho + 1.0;
-    array::from_fn(|i| (image[i] * distortion * focal + principal[i] - feature[i]) * weight)
-}
-
-/// Rotates by an axis whose length is the angle: the formula of Rodrigues.
-fn rotate<T: Number>(rotation: &[T], x: [T; 3]) -> [T; 3] {
-    let squared = dot(rotation, rotation);
-    if squared.is_zero() {
-        let turn = cross(rotation, &x);
-        return array::from_fn(|i| x[i] + turn[i]);
-    }
-    let angle = squared.sqrt();
-    let (sin, cos) = angle.sin_cos();
-    let axis: [T; 3] = array::from_fn(|i| rotation[i] / angle);
-    let turn = cross(&axis, &x);
-    let along = dot(&axis, &x) * (-cos + 1.0);
-    array::from_fn(|i| x[i] * cos + turn[i] * sin + axis[i] * along)
-}
-
-fn dot<T: Number>(a: &[T], b: &[T]) -> T {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-fn cross<T: Number>(a: &[T], b: &[T]) -> [T; 3] {
-    [
-        a[1] * b[2] - a[2] * b[1],
-        a[2] * b[0] - a[0] * b[2],
-        a[0] * b[1] - a[1] * b[0],
-    ]
-}
-
-fn weight_error<T: Number>(weight: T) -> T {
-    constant::<T>(1.0) - weight * weight
-}
-
-/// The problem in full: what the message says once, repeated.
-struct Problem {
-    cameras: Vec<[f64; CAMERA]>,
-    points: Vec<[f64; POINT]>,
-    weights: Vec<f64>,
-    features: Vec<[f64; 2]>,
-}
-
-impl Problem {
-    fn new(input: &Input) -> Self {
-        Self {
-            cameras: vec![input.cam; input.n],
-            points: vec![input.x; input.m],
-            weights: vec![input.w; input.p],
-            features: vec![input.feat; input.p],
-        }
-    }
-
-    /// The camera and the point of an observation.
-    fn sees(&self, observation: usize) -> (usize, usize) {
-        (
-            observation % self.cameras.len(),
-            observation % self.points.len(),
+impl Input {
+    /// The problem in full: what the message says once, repeated.
+    fn bundle(&self) -> BundleAdjustment {
+        BundleAdjustment::with_data(
+            vec![self.cam; self.n],
+            vec![self.x; self.m],
+            vec![self.w; self.p],
+            vec![self.feat; self.p],
         )
     }
+}
 
-    fn errors(&self) -> Errors {
-        let observations = 0..self.weights.len();
-        let reprojection = observations.map(|i| {
-            let (camera, point) = self.sees(i);
-            reprojection_error(
-                &self.cameras[camera],
-                &self.points[point],
-                self.weights[i],
-                self.features[i],
-            )
+fn errors(bundle: &BundleAdjustment) -> Errors {
+    let weights = bundle.weights().iter();
+    Errors {
+        reprojection: bundle.errors(),
+        weight: weights.map(|&w| weight_error(w)).collect(),
+    }
+}
+
+/// The rows of the reprojection errors, an observation at a time, then those of the weights.
+fn sparse_jacobian(bundle: &BundleAdjustment, tape: &mut Tape) -> Sparse {
+    let first_point = CAMERA * bundle.cameras();
+    let first_weight = first_point + POINT * bundle.points();
+    let observations = bundle.weights().len();
+    let mut jacobian = Sparse::with_room_for(observations);
+    for i in 0..observations {
+        let (camera, point) = bundle.sees(i);
+        let (x, errors) = record(tape, &bundle.inputs(i), |x| {
+            reprojection_error(x, bundle.feature(i))
         });
-        Errors {
-            reprojection: reprojection.collect(),
-            weight: self.weights.iter().map(|&w| weight_error(w)).collect(),
-        }
-    }
-
-    /// The rows of the reprojection errors, an observation at a time, then those of the weights.
-    fn jacobian(&self, tape: &mut Tape) -> Sparse {
-        let (first_point, first_weight) = (
-            CAMERA * self.cameras.len(),
-            CAMERA * self.cameras.len() + POINT * self.points.len(),
-        );
-        let mut jacobian = Sparse::with_room_for(self.weights.len());
-        let mut inputs = [0.0; INPUTS];
-        for (i, &weight) in self.weights.iter().enumerate() {
-            let (camera, point) = self.sees(i);
-            inputs[..CAMERA].copy_from_slice(&self.cameras[camera]);
-            inputs[CAMERA..INPUTS - 1].copy_from_slice(&self.points[point]);
-            inputs[INPUTS - 1] = weight;
-            let (x, errors) = record(tape, &inputs, |x| {
-                let (camera, rest) = x.split_at(CAMERA);
-                let (point, weight) = rest.split_at(POINT);
-                reprojection_error(camera, point, weight[0], self.features[i])
-            });
-            for error in errors {
-                let g = error.backward();
-                let camera = (0..CAMERA).map(|j| CAMERA * camera + j);
-                let point = (0..POINT).map(|j| first_point + POINT * point + j);
-                let columns = camera.chain(point).chain([first_weight + i]);
-                jacobian.push_row(columns.zip(x.iter().map(|&x| g[x])));
-            }
-        }
-        for (i, &weight) in self.weights.iter().enumerate() {
-            let (x, error) = record(tape, &[weight], |x| weight_error(x[0]));
+        for error in errors {
             let g = error.backward();
-            jacobian.push_row([(first_weight + i, g[x[0]])].into_iter());
+            let camera = (0..CAMERA).map(|j| CAMERA * camera + j);
+            let point = (0..POINT).map(|j| first_point + POINT * point + j);
+            let columns = camera.chain(point).chain([first_weight + i]);
+            jacobian.push_row(columns.zip(x.iter().map(|&x| g[x])));
         }
-        jacobian
     }
+    for (i, &weight) in bundle.weights().iter().enumerate() {
+        let (x, error) = record(tape, &[weight], |x| weight_error(x[0]));
+        let g = error.backward();
+        jacobian.push_row([(first_weight + i, g[x[0]])].into_iter());
+    }
+    jacobian
 }
 
 struct Errors {
@@ -213,7 +128,7 @@ struct Sparse {
 
 impl Sparse {
     fn with_room_for(observations: usize) -> Self {
-        let entries = (2 * INPUTS + 1) * observations;
+        let entries = (2 * BundleAdjustment::INPUTS + 1) * observations;
         let mut rows = Vec::with_capacity(3 * observations + 1);
         rows.push(0);
         Self {
@@ -255,13 +170,13 @@ impl Serialize for Sparse {
 
 pub(super) fn objective(input: &RawValue) -> Result<Evaluation, Refusal> {
     let (input, runs) = input::read::<Input>(input)?;
-    let problem = Problem::new(&input);
-    runs.measure(|| problem.errors())
+    let bundle = input.bundle();
+    runs.measure(|| errors(&bundle))
 }
 
 pub(super) fn jacobian(input: &RawValue) -> Result<Evaluation, Refusal> {
     let (input, runs) = input::read::<Input>(input)?;
-    let problem = Problem::new(&input);
+    let bundle = input.bundle();
     let mut tape = Tape::new();
-    runs.measure(|| problem.jacobian(&mut tape))
+    runs.measure(|| sparse_jacobian(&bundle, &mut tape))
 }

@@ -7,7 +7,7 @@ use wengert::{Program, Tape, Var};
 use super::input::{self, Refusal, long, refuse, table};
 use super::runs::Evaluation;
 use crate::gradient::gradient;
-use crate::objectives::{GaussianMixture, Objective as _};
+use crate::objectives::{GaussianMixture, Objective as _, OverPoints as _};
 
 #[derive(Deserialize)]
 struct Input {
@@ -90,14 +90,13 @@ pub(super) fn jacobian(input: &RawValue) -> Result<Evaluation, Refusal> {
     const ALIKE: &str = "no branch depends on a number, and the columns are as long as each other";
     let (input, runs) = input::read::<Input>(input)?;
     let (mixture, x) = (input.mixture(), input.parameters());
-    let of_coordinate = |k: usize| input.x.iter().map(|point| point[k]).collect();
-    let columns: Vec<Vec<f64>> = (0..input.d).map(of_coordinate).collect();
+    let columns = mixture.columns();
     let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
     let example = [x.as_slice(), &input.x[0]].concat();
     let mut tape = Tape::new();
     runs.measure(|| {
         let mut total = gradient(&mut tape, &x, |x| mixture.prior(x));
-        let at_point = |all: &[Var]| mixture.likelihood_at(&all[..x.len()], &all[x.len()..]);
+        let at_point = |all: &[Var]| mixture.at_point(&all[..x.len()], &all[x.len()..]);
         let lanes = Program::record(at_point, &example)
             .expect(ALIKE)
             .lanes(x.len());

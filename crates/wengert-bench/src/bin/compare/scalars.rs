@@ -1,137 +1,143 @@
-//! Gradients of scalar functions: plain `f64`, the list, a program, and the peer.
-
-use std::hint::black_box;
+//! Gradients of scalar functions: plain `f64`, the list, a program, and the peers.
 
 use wengert::Tape;
-use wengert_bench::clock::{Contender, Timing, in_turn, thread_seconds};
+use wengert_bench::clock::thread_seconds;
 use wengert_bench::gradient::{gradient, record};
-use wengert_bench::heap::{allocations_of, peak_of};
+use wengert_bench::heap::{allocations_of, kept_by, peak_of};
 use wengert_bench::objectives::Objective;
+
+use crate::contest::{Contest, EAGER_PEERS, REPLAYED_PEERS, Times};
 
 #[cfg(feature = "peers")]
 use crate::peer;
 
-pub(crate) fn compare<O: Objective>(objective: &O, reps: usize) {
+pub(crate) const PLAIN: &str = "f64";
+const EAGER: &str = "wengert, gradient";
+pub(crate) const PROGRAM: &str = "wengert, program";
+
+/// What a target can be set for.
+pub(crate) struct Measured {
+    pub(crate) nodes: usize,
+    pub(crate) eager_to_peer: Option<f64>,
+    pub(crate) program_to_peer: Option<f64>,
+    pub(crate) program_to_plain: f64,
+    pub(crate) first_call: f64,
+    /// Peak heap of an eager gradient.
+    pub(crate) bytes_a_node: f64,
+    /// A program and its workspace.
+    pub(crate) program_bytes_a_node: f64,
+}
+
+/// A first call, with a cold heap and cold code.
+struct Cold {
+    name: &'static str,
+    seconds: f64,
+    peak: usize,
+}
+
+impl Cold {
+    fn measure<R>(name: &'static str, run: impl FnOnce() -> R) -> (Self, R) {
+        let start = thread_seconds();
+        let (peak, result) = peak_of(run);
+        let seconds = thread_seconds() - start;
+        let cold = Self {
+            name,
+            seconds,
+            peak,
+        };
+        (cold, result)
+    }
+
+    fn print(&self, times: &Times, nodes: usize) {
+        println!(
+            "{}, first call: {:.1} us, {:.2} x the median; peak heap {:.1} bytes a node",
+            self.name,
+            1e6 * self.seconds,
+            self.seconds / times.of(self.name).median(),
+            self.peak as f64 / nodes as f64
+        );
+    }
+}
+
+pub(crate) fn compare<O: Objective>(objective: &O, reps: usize) -> Measured {
     let x = objective.point();
     println!("\n{}, {} inputs", objective.describe(), x.len());
+    let evaluate = |x: &[_]| objective.evaluate(x);
 
     let mut tape = Tape::new();
-    let start = thread_seconds();
-    let (peak, ours) = peak_of(|| gradient(&mut tape, &x, |x| objective.evaluate(x)));
-    let cold = thread_seconds() - start;
+    let (cold, ours) = Cold::measure(EAGER, || gradient(&mut tape, &x, evaluate));
     let nodes = tape.len();
-    let ops = nodes - x.len();
     check_by_differences(objective, &x, &ours);
-    let (allocations, _) = allocations_of(|| {
-        record(&mut tape, &x, |x| objective.evaluate(x))
-            .1
-            .backward()
-    });
+    let (allocations, _) = allocations_of(|| record(&mut tape, &x, evaluate).1.backward());
 
     let mut recorder = Tape::new();
     let mut swept = Tape::new();
-    let (_, output) = record(&mut swept, &x, |x| objective.evaluate(x));
+    let (_, output) = record(&mut swept, &x, evaluate);
     let start = thread_seconds();
-    let program = {
+    let (own, program) = {
         let mut tape = Tape::new();
-        let (x, y) = record(&mut tape, &x, |x| objective.evaluate(x));
-        tape.freeze(&x, &[y]).expect("scalars alone")
+        let (x, y) = record(&mut tape, &x, evaluate);
+        kept_by(|| tape.freeze(&x, &[y]).expect("scalars alone"))
     };
     let freezing = thread_seconds() - start;
-    let (program_peak, mut workspace) = peak_of(|| {
+    let (peak, mut workspace) = peak_of(|| {
         let mut workspace = program.workspace();
         workspace.value_and_gradient(&x).expect("the same input");
         workspace
     });
-    same(
-        workspace.value_and_gradient(&x).expect("the same input").1,
-        &ours,
-    );
+    let by_program = workspace.value_and_gradient(&x).expect("the same input").1;
+    same(by_program, &ours);
     let mut value_only = program.workspace();
-    let program_allocations = allocations_of(|| {
+    let (program_allocations, ()) = allocations_of(|| {
         workspace.value_and_gradient(&x).expect("the same input");
     });
-    #[cfg(feature = "peers")]
-    let peer_cold = peer::first_call(objective, &x, &ours);
-    #[cfg(feature = "peers")]
-    let mut peer_replay = peer::Replay::new(objective, &x, &ours);
 
-    let mut contenders: Vec<Contender<'_>> = vec![
-        Box::new(|| {
-            black_box(objective.evaluate(black_box(&x)));
-        }),
-        Box::new(|| {
-            black_box(gradient(&mut tape, black_box(&x), |x| {
-                objective.evaluate(x)
-            }));
-        }),
-        Box::new(|| {
-            black_box(record(&mut recorder, black_box(&x), |x| {
-                objective.evaluate(x)
-            }));
-        }),
-        Box::new(|| {
-            black_box(output.backward());
-        }),
-        Box::new(|| {
-            black_box(workspace.value_and_gradient(black_box(&x)).is_ok());
-        }),
-        Box::new(|| {
-            black_box(value_only.value(black_box(&x)).is_ok());
-        }),
-    ];
     #[cfg(feature = "peers")]
-    contenders.extend([
-        Box::new(|| {
-            black_box(peer::gradient(objective, black_box(&x)));
-        }) as Contender<'_>,
-        Box::new(|| {
-            black_box(peer_replay.gradient(black_box(&x)));
-        }),
-    ]);
-    let timings = in_turn(&mut contenders, reps);
-    drop(contenders);
-
-    let (plain, eager, peer) = (&timings[0], &timings[1], timings.get(6));
-    println!("{ops} recorded operations, {allocations} allocations in a second gradient");
-    println!(
-        "{:<24} {:>12} {:>12} {:>10} {:>10} {:>10}",
-        "", "min us", "median us", "ns/op", "x f64", "x echidna"
-    );
-    let names = [
-        "f64",
-        "wengert, gradient",
-        "  of which recording",
-        "  of which the sweep",
-        "wengert, program",
-        "  of which the values",
-        "echidna, eager",
-        "echidna, replay",
-    ];
-    for (name, timing) in names.iter().zip(&timings) {
-        print_row(name, timing, ops, plain, peer);
+    let mut colds = Vec::new();
+    let mut contest = Contest::default();
+    contest.add(PLAIN, || objective.evaluate(&x[..]));
+    contest.add(EAGER, || gradient(&mut tape, &x, evaluate));
+    contest.add("  of which recording", || {
+        record(&mut recorder, &x, evaluate)
+    });
+    contest.add("  of which the sweep", || output.backward());
+    contest.add(PROGRAM, || workspace.value_and_gradient(&x).is_ok());
+    contest.add("  of which the values", || value_only.value(&x).is_ok());
+    #[cfg(feature = "peers")]
+    for (name, mut run) in peer::gradients(objective, &x) {
+        let (cold, theirs) = Cold::measure(name, &mut run);
+        same(&theirs, &ours);
+        colds.push(cold);
+        contest.add(name, run);
     }
+    let times = contest.run(reps);
+
     println!(
-        "wengert, first call: {:.1} us, {:.2} x the median; peak heap {:.1} bytes a node",
-        1e6 * cold,
-        cold / eager.median(),
-        peak as f64 / nodes as f64
+        "{} recorded operations, {allocations} allocations in a second gradient",
+        nodes - x.len()
     );
+    times.print(nodes - x.len(), &[PLAIN, "echidna, eager", "xad-rs"]);
+    cold.print(&times, nodes);
+    #[cfg(feature = "peers")]
+    colds.iter().for_each(|cold| cold.print(&times, nodes));
     println!(
-        "wengert, program: {} instructions, recorded and frozen in {:.1} us, {:.2} x an eager gradient; peak heap of a run {:.1} bytes an instruction, {} allocations in a later run",
+        "{PROGRAM}: {} instructions, recorded and frozen in {:.1} us, {:.2} x an eager gradient; \
+         {:.1} bytes a recorded operation and {:.1} in a run, {program_allocations} allocations in a later run",
         program.len(),
         1e6 * freezing,
-        freezing / eager.median(),
-        program_peak as f64 / program.len() as f64,
-        program_allocations.0
+        freezing / times.of(EAGER).median(),
+        own as f64 / nodes as f64,
+        peak as f64 / nodes as f64,
     );
-    #[cfg(feature = "peers")]
-    println!(
-        "echidna, first call: {:.1} us, {:.2} x the median; peak heap {:.1} bytes a node",
-        1e6 * peer_cold.seconds,
-        peer_cold.seconds / timings[6].median(),
-        peer_cold.peak as f64 / nodes as f64
-    );
+    Measured {
+        nodes,
+        eager_to_peer: times.ratio_to_best(EAGER, &EAGER_PEERS),
+        program_to_peer: times.ratio_to_best(PROGRAM, &REPLAYED_PEERS),
+        program_to_plain: times.ratio(PROGRAM, PLAIN),
+        first_call: cold.seconds / times.of(EAGER).median(),
+        bytes_a_node: cold.peak as f64 / nodes as f64,
+        program_bytes_a_node: (own + peak) as f64 / nodes as f64,
+    }
 }
 
 pub(crate) fn same(theirs: &[f64], ours: &[f64]) {
@@ -142,20 +148,6 @@ pub(crate) fn same(theirs: &[f64], ours: &[f64]) {
             "entry {i}: {theirs} is not {ours}"
         );
     }
-}
-
-fn print_row(name: &str, timing: &Timing, ops: usize, plain: &Timing, peer: Option<&Timing>) {
-    println!(
-        "{name:<24} {:>12.2} {:>12.2} {:>10.2} {:>10.2} {:>10}",
-        1e6 * timing.min(),
-        1e6 * timing.median(),
-        1e9 * timing.min() / ops as f64,
-        timing.ratio(plain),
-        peer.map_or_else(
-            || "-".to_owned(),
-            |peer| format!("{:.2}", timing.ratio(peer))
-        ),
-    );
 }
 
 /// Compares slopes along random directions and a few axes with central differences.
