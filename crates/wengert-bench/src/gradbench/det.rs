@@ -2,11 +2,10 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use wengert::Tape;
+use wengert::Program;
 
 use super::input::{self, Refusal, long, within};
-use super::runs::Evaluation;
-use crate::gradient;
+use super::runs::{Evaluation, Preparation};
 use crate::objectives::{Cofactors, Objective as _};
 
 /// The work grows with the factorial: at 12 the list of the operations is full.
@@ -31,12 +30,15 @@ pub(super) fn primal(input: &RawValue) -> Result<Evaluation, Refusal> {
     runs.measure(|| Cofactors::new(input.ell).evaluate(&input.a))
 }
 
+/// By a program, which computes each minor once however often the expansion comes upon it.
 pub(super) fn gradient(input: &RawValue) -> Result<Evaluation, Refusal> {
     let (input, runs) = input::read::<Input>(input)?;
-    let mut tape = Tape::new();
-    runs.measure(|| {
-        gradient::gradient(&mut tape, &input.a, |a| {
-            Cofactors::new(input.ell).evaluate(a)
-        })
+    let preparation = Preparation::begin("det gradient");
+    let expansion = Cofactors::new(input.ell);
+    let program = Program::record(|a| expansion.evaluate(a), &input.a).expect("scalars alone");
+    let mut workspace = program.workspace();
+    runs.measure_prepared(preparation, || {
+        let found = workspace.value_and_gradient(&input.a);
+        found.expect("no branches").1.to_vec()
     })
 }

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use wengert::{Program, Tape, Var};
+use wengert::{PointSum, Tape, Var};
 
 use super::input::{self, Refusal, long, refuse, table};
-use super::runs::Evaluation;
-use crate::gradient::gradient;
+use super::runs::{Evaluation, Preparation};
+use crate::gradient::{gradient, program_of_a_point};
 use crate::objectives::{GaussianMixture, Objective as _, OverPoints as _};
 
 #[derive(Deserialize)]
@@ -85,24 +85,17 @@ pub(super) fn objective(input: &RawValue) -> Result<Evaluation, Refusal> {
     runs.measure(|| mixture.evaluate(&x))
 }
 
-/// The prior's gradient on a tape; the points' by a program of one point, run over all of them.
+/// The points, run over by a program of one of them, are one node of the tape; the prior's operations stand beside it.
 pub(super) fn jacobian(input: &RawValue) -> Result<Evaluation, Refusal> {
-    const ALIKE: &str = "no branch depends on a number, and the columns are as long as each other";
     let (input, runs) = input::read::<Input>(input)?;
+    let preparation = Preparation::begin("gmm jacobian");
     let (mixture, x) = (input.mixture(), input.parameters());
     let columns = mixture.columns();
-    let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
-    let example = [x.as_slice(), &input.x[0]].concat();
+    let lanes = program_of_a_point(&mixture, &x, &columns).lanes(x.len());
+    let points = PointSum::new(lanes, &columns).expect("a column for each coordinate");
     let mut tape = Tape::new();
-    runs.measure(|| {
-        let mut total = gradient(&mut tape, &x, |x| mixture.prior(x));
-        let at_point = |all: &[Var]| mixture.at_point(&all[..x.len()], &all[x.len()..]);
-        let lanes = Program::record(at_point, &example)
-            .expect(ALIKE)
-            .lanes(x.len());
-        let over = lanes.over(&x, &columns).expect(ALIKE);
-        let (_, points) = over.sum_and_gradient().expect(ALIKE);
-        total.iter_mut().zip(points).for_each(|(sum, g)| *sum += g);
-        Gradient::in_shape_of(&input, &total)
+    runs.measure_prepared(preparation, || {
+        let posterior = |x: &[Var]| points.call(x) + mixture.prior(x);
+        Gradient::in_shape_of(&input, &gradient(&mut tape, &x, posterior))
     })
 }

@@ -9,8 +9,8 @@ use super::runs::Evaluation;
 use crate::objectives::hand::{BONES, Hand, PARAMETERS, Posed};
 
 /// Observations on the tape at a time: so many that the pose, which is swept with each block, hardly
-/// counts, and so few that the list stays in a cache.
-const BLOCK: usize = 256;
+/// counts.
+const BLOCK: usize = 2048;
 
 #[derive(Deserialize)]
 struct Input {
@@ -87,7 +87,8 @@ impl Input {
             let residuals = self.data.residuals(&hand, block, &us);
 
             let first = rows.len();
-            rows.resize(first + 3 * residuals.len(), Vec::new());
+            let width = theta.len() + us.first().map_or(0, |u| u.len());
+            rows.resize_with(first + 3 * residuals.len(), || Vec::with_capacity(width));
             let mut add_column = |seeds: &[(Var, f64)]| {
                 let tangents = tape.jvp(seeds);
                 let residuals = residuals.as_flattened();

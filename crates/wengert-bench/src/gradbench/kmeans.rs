@@ -1,13 +1,13 @@
 //! The cost of a clustering, and Newton's direction for its centroids.
 
-use ndarray::{ArrayD, Axis};
+use ndarray::ArrayD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use wengert::Tape;
 
 use super::input::{self, Refusal, not_empty, table};
 use super::runs::Evaluation;
-use super::vector::{Vector, matrix};
+use super::vector::{Vector, flat, matrix};
 
 #[derive(Deserialize)]
 struct Input {
@@ -36,24 +36,15 @@ fn spread<V: Vector>(points: &V, centroids: &V) -> V::Number {
 
 /// The index of the centroid nearest to each point.
 fn nearest(points: &ArrayD<f64>, centroids: &ArrayD<f64>) -> Vec<usize> {
-    let coordinates: Vec<Vec<f64>> = centroids
-        .axis_iter(Axis(1))
-        .map(|c| c.iter().copied().collect())
-        .collect();
-    let mut distances = vec![0.0; centroids.shape()[0]];
-    let of_point = |point: ndarray::ArrayViewD<'_, f64>| {
-        distances.fill(0.0);
-        // One coordinate of all centroids after another: that is how the processor does several at a time.
-        for (&x, coordinates) in point.iter().zip(&coordinates) {
-            for (distance, c) in distances.iter_mut().zip(coordinates) {
-                *distance += (x - c) * (x - c);
-            }
-        }
-        let closer = |a: &(usize, &f64), b: &(usize, &f64)| a.1.total_cmp(b.1);
-        let nearest = distances.iter().enumerate().min_by(closer);
+    let d = points.shape()[1];
+    let (points, centroids) = (flat(points), flat(centroids));
+    let of_point = |point: &[f64]| {
+        let squared = |c: &[f64]| c.iter().zip(point).map(|(c, x)| (c - x) * (c - x)).sum();
+        let distances = centroids.chunks(d).map(squared).enumerate();
+        let nearest = distances.min_by(|a: &(usize, f64), b| a.1.total_cmp(&b.1));
         nearest.map_or(0, |(index, _)| index)
     };
-    points.outer_iter().map(of_point).collect()
+    points.chunks(d).map(of_point).collect()
 }
 
 pub(super) fn cost(input: &RawValue) -> Result<Evaluation, Refusal> {

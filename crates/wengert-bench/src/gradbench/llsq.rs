@@ -1,15 +1,14 @@
 //! A polynomial fitted to a step by least squares.
 
-use ndarray::{Array2, ArrayD};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use wengert::Tape;
 
 use super::input::{self, Refusal, not_empty, within};
-use super::runs::Evaluation;
-use super::vector::{Vector, flat, vector};
+use super::runs::{Evaluation, Preparation};
+use crate::gradient::program_of_a_point;
+use crate::objectives::{LeastSquares, Objective as _, OverPoints as _};
 
-/// Numbers in the table of the powers.
+/// Places times coefficients: the work of an evaluation.
 const LARGEST: usize = 50_000_000;
 
 #[derive(Deserialize)]
@@ -25,52 +24,21 @@ impl input::Input for Input {
     }
 }
 
-/// Half the squared distance of the polynomial with coefficients `x` from `targets`.
-fn misfit<V: Vector>(powers: &V, targets: V, x: &V) -> V::Number {
-    let residual = targets - powers.times(x);
-    (residual.clone() * residual).sum() * 0.5
-}
-
-/// The places at which the polynomial is compared with the step, from -1 to 1.
-fn places(n: usize) -> impl Iterator<Item = f64> {
-    (0..n).map(move |i| -1.0 + 2.0 * i as f64 / (n - 1) as f64)
-}
-
-/// The sign at each place.
-fn targets(n: usize) -> ArrayD<f64> {
-    let sign = |t: f64| if t == 0.0 { 0.0 } else { t.signum() };
-    vector(places(n).map(sign).collect())
-}
-
-/// A row for each place: its powers from 0 on.
-fn powers(n: usize, count: usize) -> ArrayD<f64> {
-    let mut powers = Array2::ones((n, count));
-    for (mut row, t) in powers.rows_mut().into_iter().zip(places(n)) {
-        let mut power = 1.0;
-        for entry in &mut row {
-            *entry = power;
-            power *= t;
-        }
-    }
-    powers.into_dyn()
-}
-
 pub(super) fn primal(input: &RawValue) -> Result<Evaluation, Refusal> {
     let (Input { x, n }, runs) = input::read(input)?;
-    let x = vector(x);
-    runs.measure(|| misfit(&powers(n, x.len()), targets(n), &x))
+    let problem = LeastSquares::new(x.len(), n);
+    runs.measure(|| problem.evaluate(&x))
 }
 
+/// By a program of one place, run over all of them.
 pub(super) fn gradient(input: &RawValue) -> Result<Evaluation, Refusal> {
+    const ALIKE: &str = "no branch depends on a number, and the columns are as long as each other";
     let (Input { x, n }, runs) = input::read(input)?;
-    let x = vector(x);
-    let mut tape = Tape::new();
-    runs.measure(|| {
-        tape.clear();
-        let powers = tape.constant(powers(n, x.len()));
-        let targets = tape.constant(targets(n));
-        let x = tape.tensor(&x);
-        let g = misfit(&powers, targets, &x).backward();
-        flat(&g[x])
-    })
+    let preparation = Preparation::begin("llsq gradient");
+    let problem = LeastSquares::new(x.len(), n);
+    let columns = problem.columns();
+    let program = program_of_a_point(&problem, &x, &columns);
+    let lanes = program.lanes(x.len());
+    let over = lanes.over(&x, &columns).expect(ALIKE);
+    runs.measure_prepared(preparation, || over.sum_and_gradient().expect(ALIKE).1)
 }

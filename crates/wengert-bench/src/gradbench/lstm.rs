@@ -2,11 +2,10 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use wengert::Tape;
+use wengert::{Program, Var};
 
 use super::input::{self, Refusal, not_empty, refuse, table};
-use super::runs::Evaluation;
-use crate::gradient::gradient;
+use super::runs::{Evaluation, Preparation};
 use crate::objectives::{Lstm, Objective as _};
 
 #[derive(Deserialize)]
@@ -59,9 +58,17 @@ pub(super) fn objective(input: &RawValue) -> Result<Evaluation, Refusal> {
     runs.measure(|| lstm.evaluate(&x))
 }
 
+/// By a program whose inputs are the parameters and the data, so that the lengths alone decide what it is.
 pub(super) fn jacobian(input: &RawValue) -> Result<Evaluation, Refusal> {
     let (input, runs) = input::read::<Input>(input)?;
+    let preparation = Preparation::begin("lstm jacobian");
     let (lstm, x) = (input.lstm(), input.parameters());
-    let mut tape = Tape::new();
-    runs.measure(|| gradient(&mut tape, &x, |x| lstm.evaluate(x)))
+    let all = [x.as_slice(), &lstm.data()].concat();
+    let loss = |all: &[Var]| lstm.at_data(&all[..x.len()], &all[x.len()..]);
+    let program = Program::record(loss, &all).expect("scalars alone");
+    let mut workspace = program.workspace();
+    runs.measure_prepared(preparation, || {
+        let (_, gradient) = workspace.value_and_gradient(&all).expect("no branches");
+        gradient[..x.len()].to_vec()
+    })
 }

@@ -17,18 +17,21 @@
 //! ```
 //!
 //! All twelve evals are answered. Each function is written once and runs in plain `f64` when its value is asked
-//! for, on a tape when its derivative is:
+//! for, on a tape or as a program when its derivative is:
 //!
 //! | eval | written for | its derivative |
 //! |---|---|---|
 //! | `hello` | any number | a gradient |
-//! | `gmm` | any number | gradients of blocks of points, summed: a list for all of them would not fit |
-//! | `ba` | any number | reverse, an observation at a time on one tape |
-//! | `ht` | any number | forward, one sweep for each parameter over a block of observations |
-//! | `lstm`, `det` | any number | a gradient |
-//! | `kmeans` | any vector | the gradient, recorded, and its tangent |
-//! | `llsq`, `lse`, `ode` | any vector | a gradient on tensors |
+//! | `gmm`, `llsq` | any number | a program of one data point, run over all of them |
+//! | `ba` | any number | a program of one observation, run over blocks of them |
+//! | `lstm`, `det`, `ode` | any number | a program |
+//! | `ht` | any number | forward on a tape, one sweep for each parameter: the weights decide what is recorded |
+//! | `kmeans` | any vector | the gradient, recorded, and its tangent: which centroid is nearest is a plain choice |
+//! | `lse` | any vector | a gradient on tensors, a few nodes however long the vector is |
 //! | `saddle`, `particle` | any number | derivatives of functions that take derivatives, in four pairs of modes |
+//!
+//! A program that the lengths of the input alone decide (`gmm`, `llsq`, `lstm`, `det`, `ode`) is recorded before the
+//! evaluations, in the timing `prepare`; what a first call takes with it is told on standard error.
 //!
 //! A message that makes no sense is answered with a sentence that says why, and so is a function that panics. A
 //! number that is not finite is `null`, since JSON has no word for it.

@@ -1,18 +1,15 @@
 //! A system of differential equations, solved by the classic method of Runge and Kutta.
 
-use ndarray::ArrayD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use wengert::Tape;
+use wengert::Program;
 
 use super::input::{self, Refusal, not_empty, within};
-use super::runs::Evaluation;
-use super::vector::{Vector, flat, vector};
+use super::runs::{Evaluation, Preparation};
+use crate::objectives::{Number, constant};
 
-/// Steps times components; each takes some 400 bytes of the tape and its adjoints.
+/// Steps times components; each takes some 700 bytes while it is recorded.
 const LARGEST: usize = 12_000_000;
-/// Even short vectors take a few kilobytes a step.
-const MOST_STEPS: usize = 100_000;
 const END: f64 = 2.0;
 
 #[derive(Deserialize)]
@@ -24,44 +21,50 @@ struct Input {
 impl input::Input for Input {
     fn check(&self) -> Result<(), Refusal> {
         not_empty("x", &self.x)?;
-        let most = MOST_STEPS.min(LARGEST / self.x.len());
-        within("s", self.s, 1, most)
+        within("s", self.s, 1, LARGEST / self.x.len())
     }
 }
 
 /// y at the end, from y = 0 by `steps` steps with y_0' = x_0 and y_i' = x_i y_(i-1).
-///
-/// `one` is a vector of one 1, which stands in front of y.
-fn solve<V: Vector>(one: &V, x: &V, steps: usize) -> V {
-    let slope = |y: V| x.clone() * y.pushed_by(one);
+fn solve<T: Number>(x: &[T], steps: usize) -> Vec<T> {
+    let slope = |y: &[T]| -> Vec<T> {
+        let before = std::iter::once(constant(1.0)).chain(y.iter().copied());
+        x.iter()
+            .zip(before)
+            .map(|(&x, before)| x * before)
+            .collect()
+    };
+    let moved = |y: &[T], k: &[T], h: f64| -> Vec<T> {
+        y.iter().zip(k).map(|(&y, &k)| y + k * h).collect()
+    };
     let h = END / steps as f64;
-    let mut y = x.clone() * 0.0;
+    let mut y = vec![T::zero(); x.len()];
     for _ in 0..steps {
-        let k1 = slope(y.clone());
-        let k2 = slope(y.clone() + k1.clone() * (h / 2.0));
-        let k3 = slope(y.clone() + k2.clone() * (h / 2.0));
-        let k4 = slope(y.clone() + k3.clone() * h);
-        y = y + (k1 + (k2 + k3) * 2.0 + k4) * (h / 6.0);
+        let k1 = slope(&y);
+        let k2 = slope(&moved(&y, &k1, h / 2.0));
+        let k3 = slope(&moved(&y, &k2, h / 2.0));
+        let k4 = slope(&moved(&y, &k3, h));
+        for (i, y) in y.iter_mut().enumerate() {
+            *y += (k1[i] + (k2[i] + k3[i]) * 2.0 + k4[i]) * (h / 6.0);
+        }
     }
     y
 }
 
 pub(super) fn primal(input: &RawValue) -> Result<Evaluation, Refusal> {
     let (Input { x, s }, runs) = input::read(input)?;
-    let (one, x): (ArrayD<f64>, _) = (vector(vec![1.0]), vector(x));
-    runs.measure(|| flat(&solve(&one, &x, s)))
+    runs.measure(|| solve(&x, s))
 }
 
+/// By a program, which leaves out all that the last component does not depend on.
 pub(super) fn gradient(input: &RawValue) -> Result<Evaluation, Refusal> {
     let (Input { x, s }, runs) = input::read(input)?;
-    let (one, x) = (vector(vec![1.0]), vector(x));
-    let mut tape = Tape::new();
-    runs.measure(|| {
-        tape.clear();
-        let one = tape.constant(&one);
-        let x = tape.tensor(&x);
-        let y = solve(&one, &x, s);
-        let g = y.get(&[y.len() - 1]).backward();
-        flat(&g[x])
+    let preparation = Preparation::begin("ode gradient");
+    let last = x.len() - 1;
+    let program = Program::record(|x| solve(x, s)[last], &x).expect("scalars alone");
+    let mut workspace = program.workspace();
+    runs.measure_prepared(preparation, || {
+        let found = workspace.value_and_gradient(&x);
+        found.expect("no branches").1.to_vec()
     })
 }

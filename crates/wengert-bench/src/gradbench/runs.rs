@@ -49,6 +49,31 @@ impl Runs {
     /// Runs the function as often as asked for, and at least once; gives the last output and all the times.
     pub(super) fn measure<T: Serialize>(
         &self,
+        run: impl FnMut() -> T,
+    ) -> Result<Evaluation, Refusal> {
+        self.measure_after(None, run)
+    }
+
+    /// As [`Runs::measure`], of a function that has been prepared; the preparation ends here. What a first call
+    /// takes with it is told on standard error.
+    pub(super) fn measure_prepared<T: Serialize>(
+        &self,
+        preparation: Preparation,
+        run: impl FnMut() -> T,
+    ) -> Result<Evaluation, Refusal> {
+        let prepare = nanoseconds(preparation.start);
+        let evaluation = self.measure_after(Some(prepare), run)?;
+        eprintln!(
+            "{}: a cold call, recording included, took {} nanoseconds",
+            preparation.of,
+            prepare + evaluation.timings.evaluate[0]
+        );
+        Ok(evaluation)
+    }
+
+    fn measure_after<T: Serialize>(
+        &self,
+        prepare: Option<u64>,
         mut run: impl FnMut() -> T,
     ) -> Result<Evaluation, Refusal> {
         let mut timings = Vec::new();
@@ -56,9 +81,9 @@ impl Runs {
         loop {
             let start = Instant::now();
             let output = black_box(run());
-            let time = start.elapsed();
-            timings.push(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
-            seconds += time.as_secs_f64();
+            let time = nanoseconds(start);
+            timings.push(time);
+            seconds += 1e-9 * time as f64;
             let runs = timings.len() as u64;
             let enough = runs >= self.min_runs && seconds >= self.min_seconds;
             if enough || runs >= MOST_RUNS {
@@ -66,9 +91,32 @@ impl Runs {
                     .map_err(|error| Refusal::new(format!("the output is not JSON: {error}")))?;
                 return Ok(Evaluation {
                     output,
-                    timings: Timings(timings),
+                    timings: Timings {
+                        prepare,
+                        evaluate: timings,
+                    },
                 });
             }
+        }
+    }
+}
+
+fn nanoseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// What is done once, such as recording a program that depends on the shape of the input alone.
+pub(super) struct Preparation {
+    of: &'static str,
+    start: Instant,
+}
+
+impl Preparation {
+    /// The preparation of a function begins now.
+    pub(super) fn begin(of: &'static str) -> Self {
+        Self {
+            of,
+            start: Instant::now(),
         }
     }
 }
@@ -80,8 +128,11 @@ pub(super) struct Evaluation {
     timings: Timings,
 }
 
-/// Nanoseconds of each run; they grow names only on their way out.
-struct Timings(Vec<u64>);
+/// Nanoseconds of each run, and of what came before them; they grow names only on their way out.
+struct Timings {
+    prepare: Option<u64>,
+    evaluate: Vec<u64>,
+}
 
 impl Serialize for Timings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -90,9 +141,9 @@ impl Serialize for Timings {
             name: &'static str,
             nanoseconds: u64,
         }
-        serializer.collect_seq(self.0.iter().map(|&nanoseconds| Timing {
-            name: "evaluate",
-            nanoseconds,
-        }))
+        let timing = |name| move |&nanoseconds: &u64| Timing { name, nanoseconds };
+        let prepare = self.prepare.iter().map(timing("prepare"));
+        let evaluate = self.evaluate.iter().map(timing("evaluate"));
+        serializer.collect_seq(prepare.chain(evaluate))
     }
 }

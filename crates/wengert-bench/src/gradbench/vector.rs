@@ -2,7 +2,7 @@
 
 use std::ops::{Add, Mul, Sub};
 
-use ndarray::{ArrayD, ArrayRef, Axis, Ix1, Ix2, concatenate, s};
+use ndarray::{ArrayD, ArrayRef};
 use wengert::{Tensor, Var};
 
 use crate::objectives::Number;
@@ -14,7 +14,6 @@ pub(super) trait Vector:
     + Sub<Output = Self>
     + Mul<Output = Self>
     + Sub<Self::Number, Output = Self>
-    + Mul<f64, Output = Self>
 {
     /// What its sum is.
     type Number: Number;
@@ -24,12 +23,8 @@ pub(super) trait Vector:
     fn exp(&self) -> Self;
     fn max(&self) -> Self::Number;
     fn sum(&self) -> Self::Number;
-    /// This matrix times a vector.
-    fn times(&self, vector: &Self) -> Self;
     /// The rows of this matrix at some indices.
     fn rows(&self, indices: &[usize]) -> Self;
-    /// As long as before, with `head` in front and the last number gone.
-    fn pushed_by(&self, head: &Self) -> Self;
 }
 
 impl Vector for ArrayD<f64> {
@@ -47,18 +42,12 @@ impl Vector for ArrayD<f64> {
     fn sum(&self) -> f64 {
         ArrayRef::sum(self)
     }
-    fn times(&self, vector: &Self) -> Self {
-        let matrix = self.view().into_dimensionality::<Ix2>();
-        let vector = vector.view().into_dimensionality::<Ix1>();
-        let product = matrix.expect("a matrix").dot(&vector.expect("a vector"));
-        product.into_dyn()
-    }
     fn rows(&self, indices: &[usize]) -> Self {
-        self.select(Axis(0), indices)
-    }
-    fn pushed_by(&self, head: &Self) -> Self {
-        let pushed = concatenate(Axis(0), &[head.view(), self.slice(s![..-1]).into_dyn()]);
-        pushed.expect("two vectors")
+        let (numbers, width) = (self.as_slice().expect("in C order"), self.shape()[1]);
+        let row = |&index: &usize| &numbers[index * width..][..width];
+        let rows: Vec<f64> = indices.iter().flat_map(row).copied().collect();
+        let matrix = ndarray::Array2::from_shape_vec((indices.len(), width), rows);
+        matrix.expect("rows of one width").into_dyn()
     }
 }
 
@@ -77,14 +66,8 @@ impl Vector for Tensor {
     fn sum(&self) -> Var {
         Tensor::sum(*self)
     }
-    fn times(&self, vector: &Self) -> Self {
-        self.matmul(*vector)
-    }
     fn rows(&self, indices: &[usize]) -> Self {
         self.index_select(0, indices)
-    }
-    fn pushed_by(&self, head: &Self) -> Self {
-        Tensor::concat(&[*head, self.slice(s![..-1])], 0)
     }
 }
 
@@ -100,7 +83,8 @@ pub(super) fn matrix(rows: &[Vec<f64>]) -> ArrayD<f64> {
     matrix.expect("rows of one width").into_dyn()
 }
 
-/// All numbers in order, to be sent.
+/// All numbers in order.
 pub(super) fn flat(array: &ArrayD<f64>) -> Vec<f64> {
-    array.iter().copied().collect()
+    let in_order = array.as_slice().map(<[f64]>::to_vec);
+    in_order.unwrap_or_else(|| array.iter().copied().collect())
 }

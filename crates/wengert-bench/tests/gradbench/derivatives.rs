@@ -204,6 +204,7 @@ fn repeated<T: Clone>(list: &[T], times: usize) -> Vec<T> {
 /// More observations or points than are on the tape at a time.
 #[test]
 fn blocks_add_up() {
+    const REPEATS: usize = 420;
     for fixture in ["ht", "ht_full"] {
         let message = &evaluations(fixture)[1];
         let once = rows_of(output(&answers_to(std::slice::from_ref(message))[0]));
@@ -213,11 +214,11 @@ fn blocks_add_up() {
                 .pointer_mut(list)
                 .and_then(Value::as_array_mut);
             let list = list.expect("a list");
-            *list = repeated(list, 120);
+            *list = repeated(list, REPEATS);
         }
         assert_eq!(
             rows_of(output(&answers_to(&[many])[0])),
-            repeated(&once, 120)
+            repeated(&once, REPEATS)
         );
     }
 

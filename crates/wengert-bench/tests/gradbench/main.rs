@@ -98,9 +98,10 @@ fn converse(name: &str) -> Vec<Value> {
             "define" => json!({"id": id, "success": true}),
             "evaluate" => {
                 outputs.push(output(answer).clone());
-                let time = &answer["timings"][0]["nanoseconds"];
-                assert!(time.is_u64());
-                let timings = json!([{"name": "evaluate", "nanoseconds": time}]);
+                let timings = answer["timings"].as_array().expect("timings");
+                assert!(timings.iter().all(|time| time["nanoseconds"].is_u64()));
+                let names: Vec<&Value> = timings.iter().map(|time| &time["name"]).collect();
+                assert_eq!(names, expected_timings(message));
                 json!({"id": id, "success": true, "output": output(answer), "timings": timings})
             }
             _ => json!({"id": id}),
@@ -108,6 +109,18 @@ fn converse(name: &str) -> Vec<Value> {
         assert_eq!(*answer, expected);
     }
     outputs
+}
+
+/// What the timings of an evaluation are called: a derivative by a program that the lengths of the input alone decide
+/// is prepared.
+fn expected_timings(message: &Value) -> &'static [&'static str] {
+    let of = |key: &str| message[key].as_str().expect("a name");
+    let program = ["gmm", "llsq", "lstm", "det", "ode"].contains(&of("module"));
+    let derivative = ["jacobian", "gradient"].contains(&of("function"));
+    match program && derivative {
+        true => &["prepare", "evaluate"],
+        false => &["evaluate"],
+    }
 }
 
 #[test]
@@ -146,10 +159,11 @@ fn functions_run_as_often_as_asked() {
 }
 
 #[test]
-fn the_binary_answers_each_message_before_the_next() {
+fn the_binary_answers_each_message_before_the_next_and_tells_of_the_cold_call() {
     let mut tool = Command::new(env!("CARGO_BIN_EXE_gradbench-wengert"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .expect("the tool starts");
     let mut input = tool.stdin.take().expect("a pipe");
@@ -161,5 +175,16 @@ fn the_binary_answers_each_message_before_the_next() {
         assert_eq!(parsed(&answer)["id"], parsed(message)["id"]);
     }
     drop(input);
-    assert!(tool.wait().expect("the tool ends").success());
+    let told = tool.wait_with_output().expect("the tool ends");
+    assert!(told.status.success());
+    let told = String::from_utf8(told.stderr).expect("words");
+    let told: Vec<&str> = told.lines().collect();
+    let [line] = &told[..] else {
+        panic!("one call is prepared, but standard error tells {told:?}");
+    };
+    let cold = "det gradient: a cold call, recording included, took ";
+    assert!(
+        line.starts_with(cold) && line.ends_with(" nanoseconds"),
+        "{line}"
+    );
 }
