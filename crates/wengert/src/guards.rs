@@ -49,7 +49,7 @@ impl Asked {
             Asked::Infinite(was) => x.is_infinite() == was,
             Asked::Category(was) => x.classify() == was,
             Asked::Negative(was) => x.is_sign_negative() == was,
-            Asked::Whole => x.trunc() == y.trunc(),
+            Asked::Whole => x.trunc() == y.trunc() || (x.is_nan() && y.is_nan()),
             Asked::Other => false,
         }
     }

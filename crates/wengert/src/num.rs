@@ -397,7 +397,7 @@ impl<R: Num> Mul for Dual<R> {
     fn mul(self, other: Self) -> Self {
         Self {
             value: self.value * other.value,
-            tangent: self.tangent * other.value + self.value * other.tangent,
+            tangent: self.tangent.passed_on(other.value) + other.tangent.passed_on(self.value),
         }
     }
 }
@@ -409,7 +409,8 @@ impl<R: Num> Div for Dual<R> {
         let value = self.value / other.value;
         Self {
             value,
-            tangent: (self.tangent - value * other.tangent) / other.value,
+            tangent: self.tangent.passed_on(self.value.lit(1.0) / other.value)
+                - other.tangent.passed_on(value / other.value),
         }
     }
 }

@@ -5,23 +5,8 @@ use std::fmt;
 use crate::guards::{Asked, ask_one};
 use crate::num::Arg;
 use crate::real::Real;
-use crate::var::Var;
-
-impl<T: Real> Arg<Var<T>> {
-    fn number(self) -> T {
-        match self {
-            Arg::Value(var) => var.value(),
-            Arg::Constant(c) => T::of(c),
-        }
-    }
-
-    fn var(self) -> Var<T> {
-        match self {
-            Arg::Value(var) => var,
-            Arg::Constant(c) => Var::constant(T::of(c)),
-        }
-    }
-}
+use crate::rules::elementwise::table;
+use crate::var::{Var, record, unary};
 
 impl<T: Real> Var<T> {
     /// The larger one, ignoring a NaN; equal ones share the derivative.
@@ -35,13 +20,7 @@ impl<T: Real> Var<T> {
     /// ```
     #[track_caller]
     pub fn max(self, other: impl Into<Arg<Self>>) -> Self {
-        let other = other.into();
-        match (self.value().is_nan(), other.number().is_nan()) {
-            // Noted, for at another number this would be no branch.
-            (true, false) if self.is_nan() => other.var(),
-            (false, true) if other.var().is_nan() => self,
-            _ => self.maximum(other),
-        }
+        record::<T, table::max, _, _>([Arg::Value(self), other.into()], [])
     }
 
     /// The smaller one, ignoring a NaN; equal ones share the derivative.
@@ -49,23 +28,13 @@ impl<T: Real> Var<T> {
     /// [`Var::minimum`] is the same, but for a NaN, which it passes on.
     #[track_caller]
     pub fn min(self, other: impl Into<Arg<Self>>) -> Self {
-        let other = other.into();
-        match (self.value().is_nan(), other.number().is_nan()) {
-            // Noted, for at another number this would be no branch.
-            (true, false) if self.is_nan() => other.var(),
-            (false, true) if other.var().is_nan() => self,
-            _ => self.minimum(other),
-        }
+        record::<T, table::min, _, _>([Arg::Value(self), other.into()], [])
     }
 
     /// 1 with the sign of this number, also at 0, or NaN; [`Var::sign`] is 0 at 0. Its derivative is 0.
     #[track_caller]
     pub fn signum(self) -> Self {
-        if self.value().is_nan() && self.is_nan() {
-            self.sign()
-        } else {
-            Var::constant(T::one()).copysign(self)
-        }
+        unary::<T, table::signum>(self)
     }
 
     /// The logarithm to a base, log(x) = ln(x) / ln(base).

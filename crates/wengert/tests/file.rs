@@ -113,6 +113,42 @@ fn a_file_that_is_no_program_is_refused() {
     }
 }
 
+#[test]
+fn sums_and_orders_that_do_not_fit_are_refused() {
+    let sum = |args: &str| {
+        format!(
+            r#"{{"version":1,"inputs":[true,true],"constants":[],"runs":[{{"op":"sum of products","stopped":false,"args":{args}}}],"outputs":[2],"guards":[]}}"#
+        )
+    };
+    let good: Program = serde_json::from_str(&sum("[[0,0,0,3,0,1]]")).unwrap();
+    assert_eq!(good.value(&[2.0, 5.0]).unwrap(), [2.0 - 10.0]);
+    let order = r#"{"version":1,"inputs":[true],"constants":[4751297606873776128],"runs":[{"op":"sinc_derivative","stopped":false,"args":[[0,1]]}],"outputs":[2],"guards":[]}"#;
+    for (text, says) in [
+        (sum("[]"), "a run of sum of products is empty"),
+        (sum("[[0,0]]"), "a sum of 2 numbers, not of threes"),
+        (
+            sum("[[0,0,1]]"),
+            "no term of a sum is of the kind 0 on 0 and 1",
+        ),
+        (sum("[[4,0,0]]"), "no term of a sum is of the kind 4"),
+        (sum("[[2,0,2]]"), "a sum works on slot 2, which comes later"),
+        (sum("[[0,4294967295,4294967295]]"), "which comes later"),
+        (
+            sum("[[0,0,0]]").replace("false", "true"),
+            "a run of sums is stopped",
+        ),
+        (
+            order.to_owned(),
+            "the order of sinc_derivative is more than 1000",
+        ),
+    ] {
+        let error = serde_json::from_str::<Program>(&text)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(says), "{text}: {error}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
     /// What is accepted runs; nothing panics.

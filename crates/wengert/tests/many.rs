@@ -31,7 +31,7 @@ fn cases() -> Vec<(&'static str, F, F)> {
         terms
     };
     vec![
-        case("sum", |x| x.iter().sum(), |x| chain(x)),
+        case("sum", |x| x.iter().sum(), chain),
         case(
             "mixed",
             move |x| mixed(x).iter().sum::<Var>().exp(),

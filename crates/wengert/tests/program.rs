@@ -259,18 +259,72 @@ fn a_branch_that_would_go_another_way_is_refused() {
 }
 
 #[test]
-fn what_was_recorded_at_a_nan_holds_at_a_nan() {
-    let functions: [fn(&[Var]) -> Var; 4] = [
-        |x| x[0].max(1.0),
-        |x| x[0].min(1.0),
-        |x| Var::constant(1.0).max(x[0]),
-        |x| x[0].signum(),
+fn operations_that_ignore_a_nan_are_no_branches() {
+    let functions: [fn(&[Var]) -> Var; 5] = [
+        |x| x[0].ln().max(-10.0) * 2.0,
+        |x| x[0].ln().min(x[1]),
+        |x| Var::constant(1.0).max(x[0].ln()),
+        |x| x[0].ln().signum() * x[1],
+        |x| num_traits::Float::max(x[0].ln(), x[1]),
     ];
-    for f in functions {
-        let program = Program::record(f, &[f64::NAN]).unwrap();
-        let error = program.value(&[2.0]).unwrap_err();
-        assert!(matches!(error, Error::BranchChanged { .. }), "{error}");
-        assert!(program.value(&[f64::NAN]).is_ok());
+    for (k, f) in functions.into_iter().enumerate() {
+        for recorded_at in [[2.0, 0.5], [-1.0, 0.5]] {
+            let program = Program::record(f, &recorded_at).unwrap();
+            assert_eq!(program.branches(), 0);
+            for x in [[2.0, 0.5], [-1.0, 0.5], [f64::NAN, 0.5], [1.5, f64::NAN]] {
+                compare(&format!("{k}"), f, &recorded_at, &x);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_nan_that_was_asked_about_is_asked_about_again() {
+    let f = |x: &[Var]| match num_traits::ToPrimitive::to_i32(&x[0]) {
+        Some(n) => x[0] * f64::from(n),
+        None => x[0],
+    };
+    let program = Program::record(f, &[f64::NAN]).unwrap();
+    assert!(program.value(&[f64::NAN]).is_ok());
+    assert!(matches!(
+        program.value(&[2.0]),
+        Err(Error::BranchChanged { .. })
+    ));
+}
+
+#[test]
+fn second_order_where_a_slope_is_infinite() {
+    let functions: [fn(&[Var]) -> Var; 9] = [
+        |x| x[0].square().powf(1.5) + x[1].square(),
+        |x| x[0].sqrt() + x[1].square(),
+        |x| x[0].hypot(x[0]) + x[1].square(),
+        |x| x[0].xlogy(x[0]) + x[1].square(),
+        |x| (x[0].sqrt() - 1.0).relu() + x[1].square(),
+        |x| x[0].sqrt().maximum(0.5) * x[1],
+        |x| x[0].recip().clamp(-1.0, 1.0) * x[1].square(),
+        |x| x[0].sqrt() * x[0].sign() + x[1].square(),
+        |x| x[0].sqrt() * 0.0 + x[1].square() * x[0] + x[1],
+    ];
+    let x = [0.0, 1.0];
+    for (k, f) in functions.into_iter().enumerate() {
+        let what = format!("{k}");
+        let program = Program::record(f, &[1.0, 1.0]).unwrap();
+        let rows: Vec<f64> = hessian(f)(&x).into_iter().flatten().collect();
+        close(
+            &what,
+            program.hessian(&x).unwrap().as_slice().unwrap(),
+            &rows,
+        );
+        for v in [[1.0, 0.0], [0.0, 1.0], [0.5, -2.0]] {
+            close(&what, &program.hvp(&x, &v).unwrap(), &hvp(f)(&x, &v));
+        }
+        let lanes = program.lanes(1);
+        let over = lanes.over(&[0.0], [&[1.0][..]]).unwrap();
+        close(
+            &what,
+            over.sum_hessian().unwrap().as_slice().unwrap(),
+            &rows[..1],
+        );
     }
 }
 

@@ -345,3 +345,29 @@ fn no_second_derivative_of_any_operation_is_missed() {
         }
     }
 }
+
+#[test]
+fn full_matrices_and_full_rows_are_coloured_at_once() {
+    let n = 300;
+    let dense = Program::record(|x| x.iter().sum::<Var>().sin(), &point(n)).unwrap();
+    let pattern = dense.hessian_pattern().unwrap();
+    assert_eq!((pattern.len(), pattern.products()), (n * n, n));
+    let arrow = |x: &[Var]| x.iter().map(|&y| (y * x[0]).sin()).sum::<Var>();
+    let arrow = Program::record(arrow, &point(20_000)).unwrap();
+    assert!(arrow.hessian_pattern().unwrap().products() <= 3);
+    let sums = |x: &[Var]| {
+        let mut sum = Var::constant(0.0);
+        let prefix = |&x: &Var| {
+            sum += x;
+            sum
+        };
+        x.iter().map(prefix).collect::<Vec<_>>()
+    };
+    let triangle = Program::record(sums, &point(n)).unwrap();
+    assert_eq!(triangle.jacobian_pattern().len(), n * (n + 1) / 2);
+    let column = Program::record(
+        |x| (0..20_000).map(|k| x[0] * f64::from(k)).collect::<Vec<_>>(),
+        &[1.0],
+    );
+    assert_eq!(column.unwrap().jacobian_pattern().products(), 1);
+}

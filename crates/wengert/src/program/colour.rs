@@ -32,6 +32,18 @@ pub(super) fn columns(
     counts: impl Fn(u32) -> bool,
 ) -> Colouring {
     let mut of = vec![None; columns.len()];
+    let whole = |row: &Vec<u32>| row.len() == columns.len();
+    if (0..)
+        .zip(rows)
+        .any(|(index, row)| whole(row) && counts(index))
+    {
+        // A full row needs them all, and finding that out in the long way takes the cube of its length.
+        let of = (0..columns.len() as u32).map(Some).collect();
+        return Colouring {
+            of,
+            count: columns.len(),
+        };
+    }
     let mut forbidden = Forbidden::default();
     for (column, entries) in columns.iter().enumerate() {
         let mut needed = false;
@@ -83,6 +95,8 @@ pub(super) fn star(rows: &[Vec<u32>]) -> Colouring {
 fn star_in(rows: &[Vec<u32>], order: &[usize], limit: usize) -> Option<Colouring> {
     let mut of: Vec<Option<u32>> = vec![None; rows.len()];
     let mut forbidden = Forbidden::default();
+    // How many have each colour.
+    let mut sizes: Vec<u32> = Vec::new();
     for &v in order {
         let neighbours = |of: usize| {
             rows[of]
@@ -92,6 +106,10 @@ fn star_in(rows: &[Vec<u32>], order: &[usize], limit: usize) -> Option<Colouring
         };
         for w in neighbours(v) {
             forbidden.forbid(of[w], v);
+            if of[w].is_some_and(|colour| sizes[colour as usize] == 1) {
+                // No path goes on from a neighbour to this one's colour, for nobody else has it.
+                continue;
+            }
             for x in neighbours(w).filter(|&x| x != v && of[x].is_some()) {
                 // The path v - w - x: with w uncoloured, x's colour is out; else only if it goes on to w's colour.
                 if of[w].is_none() || neighbours(x).any(|y| y != w && of[y] == of[w]) {
@@ -99,7 +117,10 @@ fn star_in(rows: &[Vec<u32>], order: &[usize], limit: usize) -> Option<Colouring
                 }
             }
         }
-        of[v] = Some(forbidden.first_free(v));
+        let colour = forbidden.first_free(v);
+        of[v] = Some(colour);
+        sizes.resize(forbidden.by.len(), 0);
+        sizes[colour as usize] += 1;
         if forbidden.by.len() >= limit {
             return None;
         }

@@ -7,6 +7,7 @@ use crate::program::lanes::kernels::{Dispatch, Kernel};
 use crate::program::lanes::{Few, LANES};
 use crate::program::replay::{inputs, params};
 use crate::program::{Code, Kind};
+use crate::rules::elementwise::Num;
 use crate::rules::expand::Elementwise;
 
 /// How many directions go together.
@@ -165,13 +166,8 @@ impl Kernel for Seconds<'_> {
                 let partials: [Dual<N<f64>>; A] = E::partials(duals, p, z);
                 for (terms, partial) in terms.iter_mut().zip(partials) {
                     // As the list's own recorded sweeps: what is zero absorbs what is not finite.
-                    let bend = if g == 0.0 { 0.0 } else { g * partial.tangent.0 };
-                    let passed = if gs[lane] == 0.0 {
-                        0.0
-                    } else {
-                        gs[lane] * partial.value.0
-                    };
-                    terms[lane] = bend + passed;
+                    let bend = partial.tangent.passed_on(N(g));
+                    terms[lane] = (bend + N(gs[lane]).passed_on(partial.value)).0;
                 }
             }
             for (terms, &slot) in terms.iter().zip(args) {

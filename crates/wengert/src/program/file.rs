@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use crate::guards::Asked;
 use crate::program::sums::Term;
 use crate::program::{Code, Guarded, Kind, MAX_SLOTS, Program, Run};
-use crate::rules::OPS;
+use crate::rules::{OPS, Op};
 
 const VERSION: u32 = 1;
 
@@ -46,6 +46,9 @@ struct StoredGuard {
     nodes: [Option<u32>; 2],
     line: String,
 }
+
+/// Derivatives of a higher order are not recorded by anybody.
+const MAX_ORDER: f64 = 1000.0;
 
 /// The name of a run of sums, which is that of no operation.
 const SUM: &str = "sum of products";
@@ -224,6 +227,12 @@ impl StoredRun {
                     "a parameter of {} in slot {slot} is no constant",
                     self.op
                 ));
+            }
+            // Its order is the length of a loop.
+            if info.op == Op::sinc_derivative
+                && code.constants[given[1] as usize - code.inputs].abs() > MAX_ORDER
+            {
+                return Err(format!("the order of {} is more than {MAX_ORDER}", self.op));
             }
             let mut args = [0; 3];
             args[..given.len()].copy_from_slice(given);

@@ -92,6 +92,9 @@ fn is_linear(op: Op) -> bool {
             | hard_sigmoid
             | clamp
             | maximum
+            | max
+            | min
+            | signum
             | minimum
             | select
             | step

@@ -10,6 +10,7 @@ use crate::num::{Dual, N};
 use crate::program::directions::{DIRECTIONS, Directions};
 use crate::program::sums::{Sums, Term};
 use crate::program::{Code, Guarded, Kind, Run};
+use crate::rules::elementwise::Num;
 use crate::rules::expand::{Elementwise, Visitor};
 use crate::rules::structural::map::absorb;
 
@@ -572,13 +573,9 @@ impl Visitor for SecondAdjoints<'_> {
             for (k, partial) in partials.into_iter().enumerate() {
                 let slot = args[k] as usize;
                 // As the list's own recorded sweeps: what is zero absorbs what is not finite.
-                if g.value != 0.0 {
-                    adjoints[slot] += g.value.0 * partial.value.0;
-                    seconds[slot] += g.value.0 * partial.tangent.0;
-                }
-                if g.tangent != 0.0 {
-                    seconds[slot] += g.tangent.0 * partial.value.0;
-                }
+                adjoints[slot] += absorb(g.value.0, partial.value.0);
+                let bend = partial.tangent.passed_on(g.value);
+                seconds[slot] += (bend + g.tangent.passed_on(partial.value)).0;
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Sums of numbers and of products of two, at one input.
 
+use crate::num::N;
 use crate::program::lanes::{Few, LANES};
-use crate::rules::structural::map::absorb;
+use crate::rules::elementwise::Num;
 
 /// A term of a sum: the number in a slot or the product of two, added or subtracted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,14 +90,8 @@ impl<'a> Sums<'a> {
                     None => before[first],
                     Some(second) => {
                         let mut product = T::ZERO;
-                        // Beyond a zero partial lies a branch that was not chosen.
-                        for (slot, partial) in
-                            [(first, self.values[second]), (second, self.values[first])]
-                        {
-                            if partial != 0.0 {
-                                product.add(before[slot], partial);
-                            }
-                        }
+                        product.add(before[first], self.values[second]);
+                        product.add(before[second], self.values[first]);
                         product
                     }
                 };
@@ -150,7 +145,7 @@ impl<'a> Sums<'a> {
                     // As the list's own recorded sweeps: what is zero absorbs what is not finite.
                     if g != 0.0 {
                         adjoints[slot] += sign * g * self.values[other];
-                        seconds[slot].add_plainly(tangents[other], sign * g);
+                        seconds[slot].add(tangents[other], sign * g);
                     }
                     seconds[slot].add(g_tangent, sign * self.values[other]);
                 }
@@ -163,10 +158,8 @@ impl<'a> Sums<'a> {
 pub(super) trait Along: Copy {
     const ZERO: Self;
     fn is_zero(&self) -> bool;
-    /// Adds a tangent times a partial; a tangent of zero absorbs even an infinite partial.
+    /// Adds a tangent times a partial, as [`Num::passed_on`] does.
     fn add(&mut self, tangent: Self, partial: f64);
-    /// Adds a product.
-    fn add_plainly(&mut self, x: Self, by: f64);
 }
 
 impl Along for f64 {
@@ -177,11 +170,7 @@ impl Along for f64 {
     }
     #[inline(always)]
     fn add(&mut self, tangent: Self, partial: f64) {
-        *self += absorb(tangent, partial);
-    }
-    #[inline(always)]
-    fn add_plainly(&mut self, x: Self, by: f64) {
-        *self += x * by;
+        *self += N(tangent).passed_on(N(partial)).0;
     }
 }
 
@@ -194,13 +183,7 @@ impl Along for Few {
     #[inline(always)]
     fn add(&mut self, tangent: Self, partial: f64) {
         for (sum, t) in self.iter_mut().zip(&tangent) {
-            *sum += absorb(*t, partial);
-        }
-    }
-    #[inline(always)]
-    fn add_plainly(&mut self, x: Self, by: f64) {
-        for (sum, x) in self.iter_mut().zip(&x) {
-            *sum += x * by;
+            *sum += N(*t).passed_on(N(partial)).0;
         }
     }
 }

@@ -844,6 +844,14 @@ elementwise! {
         partials: [x.lit(0.0)],
         kinks: ["at 0" => "the value is 0 and the partial 0; JAX and PyTorch the same"],
     }
+    /// 1 with the sign of x, also at 0, as std's `signum`; NaN if x is NaN.
+    ///
+    /// signum(x + dx) ~= signum x
+    (internal) signum(x in 0.2..3.0) z {
+        value: x.signum(),
+        partials: [x.lit(0.0)],
+        kinks: ["at 0" => "the value has the sign of the zero, and the partial is 0"],
+    }
     /// The size of `x` with the sign of `y`.
     ///
     /// copysign(x + dx, y + dy) ~= copysign(x, y) + sign(x) copysign(1, y) dx
@@ -894,6 +902,32 @@ elementwise! {
         partials: [y.max_share(x), x.max_share(y)],
         kinks: ["at x = y" => "the partials are 1/2 each; JAX and PyTorch the same",
                 "x or y NaN" => "value and partials are NaN; JAX gives partials of 0 and PyTorch of 1, which hide it"],
+    }
+    /// The larger of the two, ignoring a NaN, as std's `max`.
+    ///
+    /// max(x + dx, y + dy) ~= max(x, y) + (dx where x > y, dy where y > x)
+    (internal) max(x in 1.0..3.0, y in -1.0..0.5) z {
+        value: if x > y { x } else if y >= x { y } else if x.is_nan() { y } else { x },
+        partials: [x.number_share(y), y.number_share(x)],
+        kinks: ["at x = y" => "the partials are 1/2 each",
+                "x or y NaN" => "the other one, with partial 1"],
+    }
+    /// The smaller of the two, ignoring a NaN, as std's `min`.
+    ///
+    /// min(x + dx, y + dy) ~= min(x, y) + (dx where x < y, dy where y < x)
+    (internal) min(x in 1.0..3.0, y in -1.0..0.5) z {
+        value: if x < y { x } else if y <= x { y } else if x.is_nan() { y } else { x },
+        partials: [(-x).number_share(-y), (-y).number_share(-x)],
+        kinks: ["at x = y" => "the partials are 1/2 each",
+                "x or y NaN" => "the other one, with partial 1"],
+    }
+    /// The share of `x` in the larger of the two that is a number: 1 if x > y or y is NaN, 0 if x < y or x is NaN, 1/2 if equal.
+    ///
+    /// number_share(x + dx, y + dy) ~= number_share(x, y)
+    (internal) number_share(x in 1.0..3.0, y in -1.0..0.5) z {
+        value: x.lit(if x == y { 0.5 } else if x > y || (y.is_nan() && !x.is_nan()) { 1.0 } else { 0.0 }),
+        partials: [x.lit(0.0), y.lit(0.0)],
+        kinks: ["at x = y" => "the value is 1/2 and the partials 0"],
     }
     /// The share of `x` in the larger of the two: 1 if x > y, 0 if x < y, 1/2 if equal.
     ///

@@ -104,7 +104,7 @@ pub(crate) fn push_forward<R: Num, const A: usize>(inputs: [Dual<R>; A], partial
     let mut terms = inputs
         .iter()
         .zip(partials)
-        .map(|(input, partial)| partial * input.tangent);
+        .map(|(input, partial)| input.tangent.passed_on(partial));
     let first = terms.next().expect("a rule has an input");
     terms.fold(first, |sum, term| sum + term)
 }
@@ -195,6 +195,9 @@ macro_rules! elementwise {
         pub trait Num: $crate::num::Arithmetic + $crate::num::Sealed {
             /// A constant in the form of `self`.
             fn lit(self, c: f64) -> Self;
+            /// This tangent times a partial: what the sweeps pass on. Zero absorbs even what is infinite: a direction
+            /// that does not move an operand, and a branch that was not chosen.
+            fn passed_on(self, partial: Self) -> Self;
             $(
                 $(#[doc = $doc])*
                 fn $name(self $(, $x: impl Into<$crate::num::Arg<Self>>)* $($(, $p: f64)+)?) -> Self;
@@ -241,6 +244,11 @@ macro_rules! elementwise {
             fn lit(self, c: f64) -> Self {
                 $crate::num::N(T::of(c))
             }
+            #[inline(always)]
+            fn passed_on(self, partial: Self) -> Self {
+                let zero = T::zero();
+                $crate::num::N(if self.0 == zero || partial.0 == zero { zero } else { self.0 * partial.0 })
+            }
             $(
                 #[inline]
                 fn $name(self $(, $x: impl Into<$crate::num::Arg<Self>>)* $($(, $p: f64)+)?) -> Self {
@@ -254,6 +262,13 @@ macro_rules! elementwise {
             #[inline]
             fn lit(self, c: f64) -> Self {
                 Self { value: self.value.lit(c), tangent: self.value.lit(0.0) }
+            }
+            #[inline(always)]
+            fn passed_on(self, partial: Self) -> Self {
+                Self {
+                    value: self.value.passed_on(partial.value),
+                    tangent: self.tangent.passed_on(partial.value) + self.value.passed_on(partial.tangent),
+                }
             }
             $(
                 #[inline]
@@ -273,6 +288,10 @@ macro_rules! elementwise {
             fn lit(self, c: f64) -> Self {
                 $crate::num::Rec($crate::var::Var::constant(T::of(c)))
             }
+            #[track_caller]
+            fn passed_on(self, partial: Self) -> Self {
+                self.absorb_mul(partial)
+            }
             $(
                 #[inline]
                 #[track_caller]
@@ -287,6 +306,10 @@ macro_rules! elementwise {
             #[track_caller]
             fn lit(self, c: f64) -> Self {
                 $crate::num::Rec(self.0.constant_like(c))
+            }
+            #[track_caller]
+            fn passed_on(self, partial: Self) -> Self {
+                self.absorb_mul(partial)
             }
             $(
                 #[track_caller]

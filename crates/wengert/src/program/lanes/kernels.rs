@@ -192,7 +192,7 @@ impl Carried<2> for Dual<N<f64>> {
     fn absorbing([g, tangent]: [f64; 2], partial: Self) -> [f64; 2] {
         [
             absorb(g, partial.value.0),
-            absorb(g, partial.tangent.0) + absorb(tangent, partial.value.0),
+            (partial.tangent.passed_on(N(g)) + N(tangent).passed_on(partial.value)).0,
         ]
     }
 }

@@ -148,8 +148,8 @@ impl<const C: usize> WithSimd for Forward<'_, C> {
                 out[at..][..TOGETHER].copy_from_slice(&sum);
                 at += TOGETHER;
             }
-            for at in at..each {
-                [out[at]] = add_up::<S, C, 1>(simd, &sums, terms, &values, each, at);
+            for (at, out) in out.iter_mut().enumerate().skip(at) {
+                [*out] = add_up::<S, C, 1>(simd, &sums, terms, &values, each, at);
             }
         }
     }
@@ -215,8 +215,8 @@ fn add_up<S: Simd, const C: usize, const R: usize>(
             }
             PointTerm::Shared { slot, minus } => {
                 let x = sums.shared(simd, slot, minus);
-                for r in 0..R {
-                    sum[r] = simd.add_f64s(sum[r], x[last]);
+                for sum in &mut sum {
+                    *sum = simd.add_f64s(*sum, x[last]);
                 }
             }
         }
@@ -295,8 +295,8 @@ impl<S: Simd, const C: usize> Back<'_, S, C> {
             let mut product = [absorbing(simd, g[0][r], partial[0]); C];
             for c in 1..C {
                 product[c] = simd.add_f64s(
-                    absorbing(simd, g[0][r], partial[c]),
-                    absorbing(simd, g[c][r], partial[0]),
+                    passed_on(simd, partial[c], g[0][r]),
+                    passed_on(simd, g[c][r], partial[0]),
                 );
             }
             product
@@ -365,8 +365,8 @@ impl<S: Simd, const C: usize> Back<'_, S, C> {
         let from = slot as usize * self.each + at;
         for r in 0..R {
             let terms = term(r);
-            for c in 0..C {
-                let term = self.signed(terms[c], minus);
+            for (c, &term) in terms[..C].iter().enumerate() {
+                let term = self.signed(term, minus);
                 let adjoint = &mut self.adjoints[c][from..][..R][r];
                 *adjoint = match is_first {
                     true => term,
@@ -393,12 +393,12 @@ impl<S: Simd, const C: usize> Back<'_, S, C> {
         let mut sums = [self.simd.splat_f64s(0.0); C];
         for r in 0..R {
             let terms = term(r);
-            for c in 0..C {
-                sums[c] = self.simd.add_f64s(sums[c], terms[c]);
+            for (sum, term) in sums.iter_mut().zip(terms) {
+                *sum = self.simd.add_f64s(*sum, term);
             }
         }
-        for c in 0..C {
-            let sum = self.signed(sums[c], minus);
+        for (c, sum) in sums.into_iter().enumerate() {
+            let sum = self.signed(sum, minus);
             let total = &mut self.totals[c][place];
             *total = self.simd.add_f64s(*total, sum);
         }

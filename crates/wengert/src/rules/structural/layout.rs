@@ -259,7 +259,14 @@ impl<T: Real> Structural<T> for Place {
     const NAME: &'static str = "place";
     fn shape(&self, inputs: &[&[usize]]) -> Result<Shape, Error> {
         check_slices("pad", &self.axes, &self.into)?;
-        debug_assert_eq!(inputs[0], lengths(&self.axes).as_slice());
+        let lengths = lengths(&self.axes);
+        if inputs[0] != lengths.as_slice() {
+            return Err(Error::Shape {
+                op: "place",
+                detail: "the operand does not fill the part that it is put into".to_owned(),
+                shapes: Shapes(vec![inputs[0].into(), lengths]),
+            });
+        }
         Ok(self.into.clone())
     }
     fn evaluate(&self, inputs: &[View<'_, T>], shape: &[usize], to: &mut [T]) {
