@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::list::{List, Position, Term};
 use crate::numeric::Numeric;
 use crate::real::Real;
+use crate::rules::Op;
 use crate::rules::custom::Custom;
 use crate::rules::structural::{Array, map::absorb};
 use crate::sweep::{Algebra, TensorNode};
@@ -244,16 +245,18 @@ impl<T: Real> Algebra<T> for Numbers<T> {
                 continue;
             }
             let node = self.list.node(id);
-            let slots = [0, 1].map(|slot| Term {
-                operand: node.operand(slot),
-                partial: node.partials[slot],
-            });
-            let state = self.list.state();
-            let many = state.many.terms_of_node(id, &node);
             let mut tangent = T::zero();
-            for term in slots.iter().chain(many) {
-                if term.operand != id && term.partial != T::zero() {
-                    tangent += absorb(self.scalars[term.operand as usize], term.partial);
+            let mut pass = |operand: u32, partial: T| {
+                if operand != id && partial != T::zero() {
+                    tangent += absorb(self.scalars[operand as usize], partial);
+                }
+            };
+            for slot in [0, 1] {
+                pass(node.operand(slot), node.partials[slot]);
+            }
+            if matches!(node.op(), Op::sum | Op::dot) {
+                for term in self.list.state().many.terms_of(id) {
+                    pass(term.operand, term.partial);
                 }
             }
             self.scalars[id as usize] = tangent;

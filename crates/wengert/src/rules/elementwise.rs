@@ -907,7 +907,7 @@ elementwise! {
     ///
     /// max(x + dx, y + dy) ~= max(x, y) + (dx where x > y, dy where y > x)
     (internal) max(x in 1.0..3.0, y in -1.0..0.5) z {
-        value: if x > y { x } else if y >= x { y } else if x.is_nan() { y } else { x },
+        value: if x > y || y.is_nan() { x } else { y },
         partials: [x.number_share(y), y.number_share(x)],
         kinks: ["at x = y" => "the partials are 1/2 each",
                 "x or y NaN" => "the other one, with partial 1"],
@@ -916,7 +916,7 @@ elementwise! {
     ///
     /// min(x + dx, y + dy) ~= min(x, y) + (dx where x < y, dy where y < x)
     (internal) min(x in 1.0..3.0, y in -1.0..0.5) z {
-        value: if x < y { x } else if y <= x { y } else if x.is_nan() { y } else { x },
+        value: if x < y || y.is_nan() { x } else { y },
         partials: [(-x).number_share(-y), (-y).number_share(-x)],
         kinks: ["at x = y" => "the partials are 1/2 each",
                 "x or y NaN" => "the other one, with partial 1"],

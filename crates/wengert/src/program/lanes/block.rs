@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use pulp::Arch;
 
 use crate::error::Error;
-use crate::num::LeftOps;
+use crate::num::{LeftOps, N};
 use crate::program::lanes::kernels::{Carried, Dispatch, Forward, Reverse, Tangents};
 use crate::program::lanes::sums::PointSums;
 use crate::program::lanes::{Few, LANES, Lanes, SHARED};
@@ -295,6 +295,15 @@ impl<'a> Block<'a> {
             for (value, &slot) in row.iter_mut().zip(&self.lanes.outputs) {
                 *value = self.number(slot, point);
             }
+        }
+    }
+
+    /// Writes the derivatives of each output by each of the points' inputs: `stride` numbers on for each point.
+    pub(super) fn write_jacobians(&mut self, matrices: &mut [f64], stride: usize) {
+        for output in 0..self.lanes.outputs.len() {
+            self.reverse::<N<f64>, 1>(output, None);
+            let rows = matrices.get_mut(output * self.lanes.inputs..);
+            self.write_gradients(rows.unwrap_or_default(), stride);
         }
     }
 

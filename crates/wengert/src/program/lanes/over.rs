@@ -77,7 +77,15 @@ impl<'a> Over<'a> {
     ///
     /// If a branch would go another way at a point.
     pub fn jacobians(&self) -> Result<Array3<f64>, Error> {
-        Ok(self.values_and_jacobians()?.1)
+        let (outputs, inputs) = (self.lanes.outputs.len(), self.lanes.inputs);
+        let mut jacobians = Array3::zeros((self.points(), outputs, inputs));
+        let matrices = jacobians.as_slice_mut().expect("made in C order");
+        self.in_parts(matrices, outputs * inputs, |block, matrices| {
+            block.forward()?;
+            block.write_jacobians(matrices, outputs * inputs);
+            Ok(())
+        })?;
+        Ok(jacobians)
     }
 
     /// [`Over::values`] and [`Over::jacobians`], which residuals are asked for together, in one run.
@@ -94,13 +102,7 @@ impl<'a> Over<'a> {
         self.in_parts(rows, stride, |block, rows| {
             block.forward()?;
             block.write_values(rows, stride);
-            for output in 0..outputs {
-                block.reverse::<N<f64>, 1>(output, None);
-                let rows = rows
-                    .get_mut(outputs + output * inputs..)
-                    .unwrap_or_default();
-                block.write_gradients(rows, stride);
-            }
+            block.write_jacobians(&mut rows[outputs..], stride);
             Ok(())
         })?;
         let values = both.slice(s![.., ..outputs]).to_owned();

@@ -46,6 +46,7 @@ impl PointTerm {
 /// Registers that go together, so that a term is looked at once for all of them.
 const TOGETHER: usize = 4;
 
+#[inline(always)]
 fn signed(x: f64, minus: bool) -> f64 {
     if minus { -x } else { x }
 }
@@ -109,6 +110,23 @@ fn registers<S: Simd, const R: usize>(
         .expect("a block is a whole number of registers")
 }
 
+/// The register, with the other sign if the term is subtracted.
+#[inline(always)]
+fn negated<S: Simd>(simd: S, x: S::f64s, minus: bool) -> S::f64s {
+    if minus { simd.neg_f64s(x) } else { x }
+}
+
+/// An adjoint times a partial, both with their tangents.
+#[inline(always)]
+fn times<S: Simd, const C: usize>(simd: S, g: [S::f64s; C], partial: [S::f64s; C]) -> [S::f64s; C] {
+    let mut product = [absorbing(simd, g[0], partial[0]); C];
+    for c in 1..C {
+        let bend = passed_on(simd, partial[c], g[0]);
+        product[c] = simd.add_f64s(bend, passed_on(simd, g[c], partial[0]));
+    }
+    product
+}
+
 /// The product of `x` and `partial`, in which an `x` of zero absorbs even what is infinite.
 #[inline(always)]
 fn absorbing<S: Simd>(simd: S, x: S::f64s, partial: S::f64s) -> S::f64s {
@@ -165,10 +183,6 @@ fn add_up<S: Simd, const C: usize, const R: usize>(
     each: usize,
     at: usize,
 ) -> [S::f64s; R] {
-    let of = |slot: u32, c: usize| registers::<S, R>(values[c], slot, each, at);
-    let signed = |x: S::f64s, minus: bool| {
-        if minus { simd.neg_f64s(x) } else { x }
-    };
     // The last: the value of a value, the tangent of a pair.
     let last = C - 1;
     // The negative zero gives the first term back, whatever it is.
@@ -176,16 +190,19 @@ fn add_up<S: Simd, const C: usize, const R: usize>(
     for term in terms {
         match *term {
             PointTerm::Own { slot, minus, .. } => {
-                let x = of(slot, last);
+                let x = registers::<S, R>(values[last], slot, each, at);
                 for r in 0..R {
-                    sum[r] = simd.add_f64s(sum[r], signed(x[r], minus));
+                    sum[r] = simd.add_f64s(sum[r], negated(simd, x[r], minus));
                 }
             }
             PointTerm::Scaled {
                 slot, by, minus, ..
             } => {
                 let scale = sums.shared(simd, by, minus);
-                let (x, last_x) = (of(slot, 0), of(slot, last));
+                let (x, last_x) = (
+                    registers::<S, R>(values[0], slot, each, at),
+                    registers::<S, R>(values[last], slot, each, at),
+                );
                 for r in 0..R {
                     let product = if C == 1 {
                         simd.mul_f64s(x[r], scale[0])
@@ -199,8 +216,14 @@ fn add_up<S: Simd, const C: usize, const R: usize>(
                 }
             }
             PointTerm::Product { slots, minus, .. } => {
-                let [x, y] = slots.map(|slot| of(slot, 0));
-                let [last_x, last_y] = slots.map(|slot| of(slot, last));
+                let [x, y] = slots.map(
+                    #[inline(always)]
+                    |slot| registers::<S, R>(values[0], slot, each, at),
+                );
+                let [last_x, last_y] = slots.map(
+                    #[inline(always)]
+                    |slot| registers::<S, R>(values[last], slot, each, at),
+                );
                 for r in 0..R {
                     let product = if C == 1 {
                         simd.mul_f64s(x[r], y[r])
@@ -210,7 +233,7 @@ fn add_up<S: Simd, const C: usize, const R: usize>(
                             passed_on(simd, last_y[r], x[r]),
                         )
                     };
-                    sum[r] = simd.add_f64s(sum[r], signed(product, minus));
+                    sum[r] = simd.add_f64s(sum[r], negated(simd, product, minus));
                 }
             }
             PointTerm::Shared { slot, minus } => {
@@ -245,13 +268,20 @@ impl<const C: usize> WithSimd for Reverse<'_, C> {
             simd,
             sums,
             values,
-            adjoints: self.before.map(|before| S::as_mut_simd_f64s(before).0),
-            totals: self
-                .totals
-                .map(|totals| S::as_mut_simd_f64s(totals.as_flattened_mut()).0),
+            adjoints: self.before.map(
+                #[inline(always)]
+                |before| S::as_mut_simd_f64s(before).0,
+            ),
+            totals: self.totals.map(
+                #[inline(always)]
+                |totals| S::as_mut_simd_f64s(totals.as_flattened_mut()).0,
+            ),
             each,
         };
-        let own = self.own.map(|own| S::as_simd_f64s(own).0);
+        let own = self.own.map(
+            #[inline(always)]
+            |own| S::as_simd_f64s(own).0,
+        );
         for (k, args) in sums.args.iter().enumerate() {
             let terms = sums.terms_of(args);
             let mut at = 0;
@@ -290,24 +320,20 @@ impl<S: Simd, const C: usize> Back<'_, S, C> {
         for (g, own) in g.iter_mut().zip(own) {
             *g = *registers::<S, R>(own, k, self.each, at);
         }
-        // An adjoint times a partial, both with their tangents.
-        let times = |r: usize, partial: [S::f64s; C]| {
-            let mut product = [absorbing(simd, g[0][r], partial[0]); C];
-            for c in 1..C {
-                product[c] = simd.add_f64s(
-                    passed_on(simd, partial[c], g[0][r]),
-                    passed_on(simd, g[c][r], partial[0]),
-                );
-            }
-            product
-        };
         for term in terms {
             match *term {
                 PointTerm::Own {
                     slot,
                     minus,
                     is_first,
-                } => self.add::<R>(slot, is_first, minus, at, |r| [g[0][r], g[C - 1][r]]),
+                } => self.add::<R>(
+                    slot,
+                    is_first,
+                    minus,
+                    at,
+                    #[inline(always)]
+                    |r| [g[0][r], g[C - 1][r]],
+                ),
                 PointTerm::Scaled {
                     slot,
                     by,
@@ -315,25 +341,57 @@ impl<S: Simd, const C: usize> Back<'_, S, C> {
                     is_first,
                 } => {
                     let scale = self.sums.shared(simd, by, false);
-                    self.add::<R>(slot, is_first, minus, at, |r| pair(times(r, scale)));
+                    self.add::<R>(
+                        slot,
+                        is_first,
+                        minus,
+                        at,
+                        #[inline(always)]
+                        |r| pair(times(simd, part(&g, r), scale)),
+                    );
                     let x = self.numbers::<R>(slot, at);
-                    self.total::<R>(by, minus, at, |r| pair(times(r, part(&x, r))));
+                    self.total::<R>(
+                        by,
+                        minus,
+                        at,
+                        #[inline(always)]
+                        |r| pair(times(simd, part(&g, r), part(&x, r))),
+                    );
                 }
                 PointTerm::Product {
                     slots,
                     minus,
                     firsts,
                 } => {
-                    let [x, y] = slots.map(|slot| self.numbers::<R>(slot, at));
-                    self.add::<R>(slots[0], firsts[0], minus, at, |r| {
-                        pair(times(r, part(&y, r)))
-                    });
-                    self.add::<R>(slots[1], firsts[1], minus, at, |r| {
-                        pair(times(r, part(&x, r)))
-                    });
+                    let [x, y] = slots.map(
+                        #[inline(always)]
+                        |slot| self.numbers::<R>(slot, at),
+                    );
+                    self.add::<R>(
+                        slots[0],
+                        firsts[0],
+                        minus,
+                        at,
+                        #[inline(always)]
+                        |r| pair(times(simd, part(&g, r), part(&y, r))),
+                    );
+                    self.add::<R>(
+                        slots[1],
+                        firsts[1],
+                        minus,
+                        at,
+                        #[inline(always)]
+                        |r| pair(times(simd, part(&g, r), part(&x, r))),
+                    );
                 }
                 PointTerm::Shared { slot, minus } => {
-                    self.total::<R>(slot, minus, at, |r| [g[0][r], g[C - 1][r]]);
+                    self.total::<R>(
+                        slot,
+                        minus,
+                        at,
+                        #[inline(always)]
+                        |r| [g[0][r], g[C - 1][r]],
+                    );
                 }
             }
         }
@@ -349,11 +407,6 @@ impl<S: Simd, const C: usize> Back<'_, S, C> {
     }
 
     #[inline(always)]
-    fn signed(&self, x: S::f64s, minus: bool) -> S::f64s {
-        if minus { self.simd.neg_f64s(x) } else { x }
-    }
-
-    #[inline(always)]
     fn add<const R: usize>(
         &mut self,
         slot: u32,
@@ -366,7 +419,7 @@ impl<S: Simd, const C: usize> Back<'_, S, C> {
         for r in 0..R {
             let terms = term(r);
             for (c, &term) in terms[..C].iter().enumerate() {
-                let term = self.signed(term, minus);
+                let term = negated(self.simd, term, minus);
                 let adjoint = &mut self.adjoints[c][from..][..R][r];
                 *adjoint = match is_first {
                     true => term,
@@ -398,7 +451,7 @@ impl<S: Simd, const C: usize> Back<'_, S, C> {
             }
         }
         for (c, sum) in sums.into_iter().enumerate() {
-            let sum = self.signed(sum, minus);
+            let sum = negated(self.simd, sum, minus);
             let total = &mut self.totals[c][place];
             *total = self.simd.add_f64s(*total, sum);
         }
