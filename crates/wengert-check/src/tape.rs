@@ -50,16 +50,23 @@ impl Check {
     pub fn tape(&self, tape: &Tape, y: Var) -> Report {
         let nodes = tape.nodes();
         let root = y.index();
-        let mut way = way_to(&nodes, root);
-        let operations = way.len();
-        way.retain(|&index| nodes[index].op != "checkpoint");
+        let way = way_to(&nodes, root);
         let mut report = Report::new(
             &format!("local rules on the way to {}", name(&nodes[root])),
             self.get_seed(),
             &[],
         );
-        let (way, only_here): (Vec<usize>, Vec<usize>) =
+        let (way, aside): (Vec<usize>, Vec<usize>) =
             way.into_iter().partition(|&index| nodes[index].repeatable);
+        let (checkpoints, only_here): (Vec<usize>, Vec<usize>) = aside
+            .into_iter()
+            .partition(|&index| nodes[index].op == "checkpoint");
+        if !checkpoints.is_empty() {
+            report.notes.push(format!(
+                "{} nodes of checkpoints are passed over: their operations are not on the tape; record without a checkpoint to have them checked",
+                checkpoints.len()
+            ));
+        }
         if !only_here.is_empty() {
             report.notes.push(format!(
                 "{} not checked, for the solver's answer is right at its own operands alone; check the function that solves",
@@ -85,12 +92,6 @@ impl Check {
                 ));
                 return report;
             }
-        }
-        if way.len() < operations {
-            report.notes.push(format!(
-                "{} nodes of checkpoints are passed over: their operations are not on the tape; record without a checkpoint to have them checked",
-                operations - way.len()
-            ));
         }
         report.notes.push(format!(
             "{} operations checked; what passed is not listed",

@@ -38,8 +38,8 @@ pub struct NodeInfo<T: Real = f64> {
     pub name: Option<String>,
     /// Whether a derivative passes through the node.
     pub differentiable: bool,
-    /// Whether [`Tape::repeat`] can record the operation again on other operands: not for an input, a `pair`, or an answer of
-    /// [`implicit`](crate::implicit), which a solver has found for its own operands.
+    /// Whether [`Tape::repeat`] can record the operation again on other operands: not for an input, a `pair`, a checkpoint, or an
+    /// answer of [`implicit`](crate::implicit), which a solver has found for its own operands.
     pub repeatable: bool,
 }
 
@@ -254,7 +254,7 @@ impl<T: Real> Tape<T> {
                 && state.stopped_range(id).is_none(),
             repeatable: match aux.map(|aux| &aux.op) {
                 Some(TensorOp::Custom(custom)) => !custom.op.only_here,
-                Some(op) => !matches!(op, TensorOp::Leaf),
+                Some(op) => !matches!(op, TensorOp::Leaf | TensorOp::Checkpoint(_)),
                 None => !matches!(node.op(), Op::leaf | Op::pair),
             },
         }

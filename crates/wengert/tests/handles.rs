@@ -1,20 +1,13 @@
 //! What a handle promises: long tapes, rewinding, stale handles, names, the watch.
 
+mod common;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ndarray::array;
 use wengert::{Error, Gradients, Tape, Tensor, Var};
 
-/// The sentence with which `run` panics.
-fn refusal<R>(run: impl FnOnce() -> R) -> String {
-    let payload = catch_unwind(AssertUnwindSafe(run))
-        .err()
-        .expect("a refusal");
-    match payload.downcast::<String>() {
-        Ok(sentence) => *sentence,
-        Err(other) => (*other.downcast::<&str>().unwrap()).to_owned(),
-    }
-}
+use common::refusal;
 
 fn with_small_stack<R: Send>(run: impl FnOnce() -> R + Send) -> R {
     std::thread::scope(|scope| {

@@ -1,5 +1,7 @@
 //! Custom operations whose rules panic, record, or take the tape away in the middle of a sweep.
 
+mod common;
+
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -7,17 +9,9 @@ use std::rc::Rc;
 use ndarray::{ArrayD, ArrayViewD, array};
 use wengert::{CustomOp, Tape, Tensor, Var};
 
-type Slot = Rc<RefCell<Option<Tape>>>;
+use common::refusal;
 
-fn refusal<R>(run: impl FnOnce() -> R) -> String {
-    let payload = catch_unwind(AssertUnwindSafe(run))
-        .err()
-        .expect("a refusal");
-    match payload.downcast::<String>() {
-        Ok(sentence) => *sentence,
-        Err(other) => (*other.downcast::<&str>().unwrap()).to_owned(),
-    }
-}
+type Slot = Rc<RefCell<Option<Tape>>>;
 
 fn double(x: &[ArrayViewD<'_, f64>]) -> ArrayD<f64> {
     &x[0] * 2.0

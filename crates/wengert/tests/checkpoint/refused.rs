@@ -6,7 +6,7 @@ use std::rc::Rc;
 use ndarray::array;
 use wengert::{Tape, Tensor, Var};
 
-use crate::refusal;
+use crate::common::refusal;
 
 /// Every way to run the region of `y` again.
 fn sweeps(tape: &Tape, x: Var, y: Var) -> Vec<Box<dyn Fn() -> f64 + '_>> {
@@ -316,7 +316,7 @@ fn the_list_says_what_stands_on_it() {
             "   3  checkpoint   2            7  `next`"
         ]
     );
-    assert!(tape.nodes()[2].differentiable);
+    assert!(tape.nodes()[2].differentiable && !tape.nodes()[2].repeatable);
     let sentence = tape
         .try_repeat(2, &[Tensor::from(x[0]), Tensor::from(x[1])])
         .unwrap_err()

@@ -7,7 +7,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use wengert::{Budget, Tape, Tensor, Var};
 
-use crate::{bits, refusal};
+use crate::bits;
+use crate::common::refusal;
 
 /// A step from captured parameters, the number of the step and the state.
 type Step = fn([Var; 2], usize, &[Var]) -> Vec<Var>;

@@ -1,6 +1,8 @@
 //! What the tests of tensors share: random numbers, central differences, refusals.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use ndarray::{ArrayD, IxDyn};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -101,4 +103,15 @@ pub(crate) fn refused(
         before,
         "{what}: the tape has changed"
     );
+}
+
+/// The sentence with which a call panics.
+pub(crate) fn refusal<R>(run: impl FnOnce() -> R) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(run))
+        .err()
+        .expect("a refusal");
+    match payload.downcast::<String>() {
+        Ok(sentence) => *sentence,
+        Err(other) => (*other.downcast::<&str>().unwrap()).to_owned(),
+    }
 }
