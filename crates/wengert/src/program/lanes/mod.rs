@@ -7,6 +7,7 @@
 mod block;
 pub(super) mod kernels;
 mod over;
+mod parts;
 mod point_sum;
 mod split;
 mod sums;

@@ -1,12 +1,14 @@
 //! What can be asked about data points one by one.
 
+use std::sync::Mutex;
+
 use ndarray::{Array2, Array3, s};
-use rayon::prelude::*;
 
 use crate::error::Error;
 use crate::num::N;
 use crate::program::lanes::Lanes;
 use crate::program::lanes::block::Block;
+use crate::program::lanes::parts::{PARTS, share_out};
 use crate::program::replay::Workspace;
 
 /// Data points, at which [`Lanes`] are run.
@@ -146,22 +148,19 @@ impl<'a> Over<'a> {
             return Ok(());
         }
         let width = self.lanes.width();
-        let run = |first: usize, out: &mut [f64]| {
-            let mut block = Block::new(self.lanes, [shared.values(), &[]]);
+        let blocks = self.points().div_ceil(width);
+        let part = blocks.div_ceil(PARTS) * width;
+        let parts = out.chunks_mut(part * stride).map(Mutex::new);
+        let parts: Vec<Mutex<&mut [f64]>> = parts.collect();
+        let room = || Block::new(self.lanes, [shared.values(), &[]]);
+        share_out(parts.len(), self.parallel, room, |block, k| {
+            let mut out = parts[k].lock().expect("each part is taken once");
             for (j, out) in out.chunks_mut(width * stride).enumerate() {
-                block.load(&self.columns, first + j * width, out.len() / stride);
-                each(&mut block, out)?;
+                block.load(&self.columns, k * part + j * width, out.len() / stride);
+                each(block, out)?;
             }
             Ok(())
-        };
-        if !self.parallel {
-            return run(0, out);
-        }
-        let blocks = self.points().div_ceil(width);
-        let points = blocks.div_ceil(rayon::current_num_threads()) * width;
-        let threads = out.par_chunks_mut(points * stride).enumerate();
-        threads
-            .map(|(k, out)| run(k * points, out))
-            .collect::<Result<(), Error>>()
+        })?;
+        Ok(())
     }
 }

@@ -1,19 +1,15 @@
 //! What can be asked about the sum over data points.
 
-use std::ops::Range;
-
 use ndarray::Array2;
-use rayon::prelude::*;
 
 use crate::error::Error;
 use crate::num::{Dual, N};
 use crate::program::lanes::Over;
 use crate::program::lanes::block::Block;
+use crate::program::lanes::parts::{PARTS, share_out};
 use crate::program::replay::{Workspace, check_length};
 use crate::program::{Pattern, colour, pattern};
 
-/// The points are dealt out in at most so many parts, each with sums of its own, whatever the number of threads.
-const PARTS: usize = 16;
 /// Blocks in a part at least: a part begins with zeroes and ends with sums for all that the points share.
 const PART_BLOCKS: usize = 2;
 
@@ -203,21 +199,8 @@ impl<'a> Over<'a> {
             let totals = block.totals();
             Ok(Partial { outputs, totals })
         };
-        let of_parts = |range: Range<usize>| -> Result<Vec<Partial>, Error> {
-            let mut block = Block::new(lanes, [shared.values(), shared.tangents()]);
-            range.map(|k| of_part(&mut block, k)).collect()
-        };
-        let parts = points.div_ceil(each);
-        let found: Vec<Vec<Partial>> = if self.parallel {
-            let of_thread = parts.div_ceil(rayon::current_num_threads()).max(1);
-            let starts: Vec<usize> = (0..parts).step_by(of_thread).collect();
-            let threads = starts.into_par_iter();
-            threads
-                .map(|start| of_parts(start..parts.min(start + of_thread)))
-                .collect::<Result<_, _>>()?
-        } else {
-            vec![of_parts(0..parts)?]
-        };
+        let room = || Block::new(lanes, [shared.values(), shared.tangents()]);
+        let found = share_out(points.div_ceil(each), self.parallel, room, of_part)?;
         let mut all = Partial {
             outputs: vec![0.0; lanes.outputs.len()],
             totals: [const { Vec::new() }; 2],
@@ -225,6 +208,6 @@ impl<'a> Over<'a> {
         for totals in &mut all.totals[..orders] {
             totals.resize(sweeps * shared.values().len(), 0.0);
         }
-        Ok(found.iter().flatten().fold(all, Partial::add))
+        Ok(found.iter().fold(all, Partial::add))
     }
 }
