@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::num::{LeftOps, N};
 use crate::program::lanes::kernels::{Carried, Dispatch, Forward, Reverse, Tangents};
 use crate::program::lanes::sums::PointSums;
-use crate::program::lanes::{Few, LANES, Lanes, SHARED};
+use crate::program::lanes::{Few, LANES, Lanes, PointRun, SHARED};
 use crate::program::replay::branch_changed;
 use crate::program::{Kind, Run};
 
@@ -106,7 +106,7 @@ impl<'a> Block<'a> {
 
     pub(super) fn forward(&mut self) -> Result<(), Error> {
         let width = self.width;
-        for run in &self.lanes.runs {
+        for PointRun { run, .. } in &self.lanes.runs {
             let (args, at, shared) = (self.args_of(run), self.at(run), self.shared[0]);
             let (before, out) = self.scratch.values.split_at_mut(at);
             let out = &mut out[..args.len() * width];
@@ -150,7 +150,7 @@ impl<'a> Block<'a> {
         } = &mut self.scratch;
         tangents.resize(values.len(), 0.0);
         tangents[..self.lanes.inputs * width].fill(0.0);
-        for run in &self.lanes.runs {
+        for PointRun { run, .. } in &self.lanes.runs {
             let (args, at) = (
                 &self.lanes.args[run.start as usize..run.end as usize],
                 (self.lanes.inputs + run.start as usize) * width,
@@ -228,7 +228,10 @@ impl<'a> Block<'a> {
             Some(sweep) => &mut totals[sweep * count..][..count],
         });
         let mut adjoints = first_mut::<_, C>(adjoints);
-        for run in self.lanes.runs.iter().rev().filter(|run| !run.stopped) {
+        // Nobody asks for the adjoints of points' own numbers where totals are wanted.
+        let all = sweep.is_none();
+        let runs = self.lanes.runs.iter().rev();
+        for PointRun { run, .. } in runs.filter(|run| !run.run.stopped && (all || run.moving)) {
             let range = run.start as usize..run.end as usize;
             let args = &self.lanes.args[range.clone()];
             let at = (self.lanes.inputs + run.start as usize) * width;
@@ -247,6 +250,7 @@ impl<'a> Block<'a> {
                     kernel: Reverse {
                         args,
                         firsts: &self.lanes.firsts[range],
+                        all,
                         shared,
                         values,
                         at,
@@ -264,7 +268,7 @@ impl<'a> Block<'a> {
                     values,
                     width,
                 }
-                .reverse(self.arch, before, own, totals),
+                .reverse(self.arch, before, own, totals, all),
             }
         }
     }

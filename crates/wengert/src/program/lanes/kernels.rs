@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::num::{Dual, LeftOps, N};
-use crate::program::lanes::{Few, LANES, SHARED, add};
+use crate::program::lanes::{Few, LANES, SHARED, STILL, add};
 use crate::rules::elementwise::Num;
 use crate::rules::expand::{Elementwise, Visitor};
 use crate::rules::structural::map::absorb;
@@ -248,6 +248,8 @@ impl Kernel for Tangents<'_> {
 pub(super) struct Reverse<'a, R, const C: usize> {
     pub(super) args: &'a [[u32; 3]],
     pub(super) firsts: &'a [u8],
+    /// Also for arguments that no shared input moves.
+    pub(super) all: bool,
     pub(super) shared: [&'a [f64]; C],
     pub(super) values: [&'a [f64]; C],
     /// Where the results begin among the values.
@@ -308,6 +310,9 @@ where
                 for ((terms, totals), before) in terms.iter().zip(&mut totals).zip(&mut self.before)
                 {
                     for (k, (terms, &slot)) in terms.iter().zip(args).enumerate() {
+                        if !self.all && firsts & 1 << (STILL + k) != 0 {
+                            continue;
+                        }
                         if slot & SHARED != 0 {
                             add(&mut totals[k], terms);
                             continue;
@@ -323,8 +328,9 @@ where
                 }
             }
             for (found, totals) in totals.iter().zip(&mut self.totals) {
-                for (found, &slot) in found.iter().zip(args) {
+                for (k, (found, &slot)) in found.iter().zip(args).enumerate() {
                     if slot & SHARED != 0
+                        && firsts & 1 << (STILL + k) == 0
                         && let Some(total) = totals.get_mut((slot & !SHARED) as usize)
                     {
                         add(total, found);

@@ -33,6 +33,8 @@ pub(super) const LANES: usize = 8;
 const BLOCK_BYTES: usize = 1 << 21;
 /// The slot is that of a number that all points share.
 const SHARED: u32 = 1 << 31;
+/// Where the bits of an instruction begin that tell which arguments no shared input moves.
+const STILL: usize = 4;
 
 /// A [`Program`] split into what all data points share and what each point computes; see [`Program::lanes`].
 #[derive(Clone)]
@@ -44,9 +46,9 @@ pub struct Lanes {
     /// The terms of all sums.
     terms: Vec<PointTerm>,
     /// For each instruction but a sum, bit `k` if its contribution to argument `k` is the first that comes: it is written
-    /// where others are added, and so nothing need be zeroed before.
+    /// where others are added, and so nothing need be zeroed before. Bit [`STILL`]` + k`, if no shared input moves argument `k`.
     firsts: Vec<u8>,
-    runs: Vec<Run>,
+    runs: Vec<PointRun>,
     inputs: usize,
     outputs: Vec<u32>,
     /// Slots of points to which no contribution comes.
@@ -66,6 +68,13 @@ impl fmt::Debug for Lanes {
             .field("outputs", &self.outputs.len())
             .finish_non_exhaustive()
     }
+}
+
+/// Instructions of one kind, of which all or none depend on a shared input.
+#[derive(Clone, Copy, Debug)]
+struct PointRun {
+    run: Run,
+    moving: bool,
 }
 
 /// In which products second derivatives by the shared inputs are found, once somebody asks.

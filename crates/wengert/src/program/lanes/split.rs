@@ -4,17 +4,38 @@ use std::sync::Arc;
 
 use crate::program::lanes::block::Scratches;
 use crate::program::lanes::sums::PointTerm;
-use crate::program::lanes::{Lanes, SHARED, Second};
+use crate::program::lanes::{Lanes, PointRun, SHARED, STILL, Second};
 use crate::program::sums::Term;
 use crate::program::{Code, Guarded, Kind, Run};
+
+/// For each number, whether a shared input moves it.
+fn varies(code: &Code, shared: usize) -> Vec<bool> {
+    let mut varies = vec![false; code.slots()];
+    varies[..shared].fill(true);
+    for run in code.runs.iter().filter(|run| !run.stopped) {
+        for (args, place) in code.args_of(run).iter().zip(code.slot_of(run)..) {
+            let mut any = false;
+            code.each_operand(run.kind, args, |slot| any |= varies[slot]);
+            varies[place] = any;
+        }
+    }
+    varies
+}
 
 impl Lanes {
     pub(super) fn of(code: &Arc<Code>, shared: usize) -> Self {
         let points = code.inputs - shared;
-        let mut slots = Vec::with_capacity(code.slots());
-        slots.extend((0..shared as u32).map(|slot| slot | SHARED));
-        slots.extend(0..points as u32);
-        slots.extend((0..code.constants.len() as u32).map(|k| (shared as u32 + k) | SHARED));
+        let mut slots = vec![0; code.slots()];
+        let constants = 0..code.constants.len() as u32;
+        let first = (0..shared as u32)
+            .map(|slot| slot | SHARED)
+            .chain(0..points as u32)
+            .chain(constants.map(|k| (shared as u32 + k) | SHARED));
+        slots
+            .iter_mut()
+            .zip(first)
+            .for_each(|(to, slot)| *to = slot);
+        let varies = varies(code, shared);
         let mut split = Self {
             shared: Arc::new(Code {
                 inputs: shared,
@@ -37,10 +58,13 @@ impl Lanes {
             second: Second::default(),
             scratches: Scratches::default(),
         };
-        for run in &code.runs {
+        // Of each run, first what no shared input moves: to a sum over points it is a constant.
+        let halves = code.runs.iter().flat_map(|run| [(run, false), (run, true)]);
+        for (run, moving) in halves {
             let (shared_start, start) = (split.shared.args.len(), split.args.len());
-            for args in code.args_of(run) {
-                let slot = match run.kind {
+            let all = code.args_of(run).iter().zip(code.slot_of(run)..);
+            for (args, place) in all.filter(|&(_, place)| varies[place] == moving) {
+                slots[place] = match run.kind {
                     Kind::Rule(op) => {
                         // Unused places name slot 0, whatever that is.
                         let args = args.map(|slot| slots[slot as usize]);
@@ -48,9 +72,8 @@ impl Lanes {
                         let own = args[..inputs].iter().any(|slot| slot & SHARED == 0);
                         split.push(args, own)
                     }
-                    Kind::Sum => split.push_sum(code.terms_of(args), &slots),
+                    Kind::Sum => split.push_sum(code.terms_of(args), &slots, &varies),
                 };
-                slots.push(slot);
             }
             let part = |start: usize, end: usize| Run {
                 start: start as u32,
@@ -62,7 +85,10 @@ impl Lanes {
                 split.shared_mut().runs.push(new);
             }
             if split.args.len() > start {
-                split.runs.push(part(start, split.args.len()));
+                split.runs.push(PointRun {
+                    run: part(start, split.args.len()),
+                    moving,
+                });
             }
         }
         let outputs = code.outputs.iter();
@@ -70,7 +96,15 @@ impl Lanes {
         for guard in &code.guards {
             split.push_guard(guard, guard.sides.map(|slot| slots[slot as usize]));
         }
-        split.find_firsts();
+        let mut still = vec![false; points + split.args.len()];
+        let mut still_shared = vec![false; split.shared.slots()];
+        for (&slot, &varies) in slots.iter().zip(&varies) {
+            match slot & SHARED {
+                0 => still[slot as usize] = !varies,
+                _ => still_shared[(slot & !SHARED) as usize] = !varies,
+            }
+        }
+        split.find_firsts(&still, &still_shared);
         split
     }
 
@@ -90,7 +124,7 @@ impl Lanes {
     }
 
     /// Appends a sum. What its shared terms alone decide is a sum of its own, and computed once.
-    fn push_sum(&mut self, terms: &[Term], slots: &[u32]) -> u32 {
+    fn push_sum(&mut self, terms: &[Term], slots: &[u32], varies: &[bool]) -> u32 {
         let is_shared = |term: &Term| term.slots().all(|slot| slots[slot] & SHARED != 0);
         let head = terms.iter().take_while(|term| is_shared(term)).count();
         if head == terms.len() {
@@ -100,41 +134,57 @@ impl Lanes {
         let (head, tail) = terms.split_at(head);
         if !head.is_empty() {
             let slot = self.push_shared_sum(head, slots);
-            self.terms.push(PointTerm::Shared { slot, minus: false });
+            self.terms.push(PointTerm::Shared {
+                slot,
+                minus: false,
+                still: !head
+                    .iter()
+                    .flat_map(|term| term.slots())
+                    .any(|slot| varies[slot]),
+            });
         }
         for &term in tail {
             let minus = term.minus();
             let first = slots[term.first()];
-            let term = match term.second().map(|slot| slots[slot]) {
-                None if first & SHARED != 0 => PointTerm::Shared { slot: first, minus },
+            let still = |slot: usize| !varies[slot];
+            let term = match term.second() {
+                None if first & SHARED != 0 => PointTerm::Shared {
+                    slot: first,
+                    minus,
+                    still: still(term.first()),
+                },
                 None => PointTerm::Own {
                     slot: first,
                     minus,
                     is_first: false,
+                    still: still(term.first()),
                 },
-                Some(second) => match (first & SHARED != 0, second & SHARED != 0) {
+                Some(other) => match (first & SHARED != 0, slots[other] & SHARED != 0) {
                     (true, true) => {
-                        let product =
-                            Term::new(term.first() as u32, term.second().map(|s| s as u32), false);
-                        let slot = self.push_shared_sum(&[product], slots);
-                        PointTerm::Shared { slot, minus }
+                        let product = Term::new(term.first() as u32, Some(other as u32), false);
+                        PointTerm::Shared {
+                            slot: self.push_shared_sum(&[product], slots),
+                            minus,
+                            still: still(term.first()) && still(other),
+                        }
                     }
                     (false, false) => PointTerm::Product {
-                        slots: [first, second],
+                        slots: [first, slots[other]],
                         minus,
                         firsts: [false; 2],
+                        still: [term.first(), other].map(still),
                     },
-                    (one, _) => {
-                        let (slot, by) = if one {
-                            (second, first)
-                        } else {
-                            (first, second)
+                    (is_shared, _) => {
+                        let (own, by) = match is_shared {
+                            true => (other, term.first()),
+                            false => (term.first(), other),
                         };
                         PointTerm::Scaled {
-                            slot,
-                            by,
+                            slot: slots[own],
+                            by: slots[by],
                             minus,
                             is_first: false,
+                            still: [own, by].map(still),
                         }
                     }
                 },
@@ -170,7 +220,7 @@ impl Lanes {
     }
 
     /// Walks as the reverse sweep does.
-    fn find_firsts(&mut self) {
+    fn find_firsts(&mut self, still: &[bool], still_shared: &[bool]) {
         let mut touched = vec![false; self.inputs + self.args.len()];
         for &output in self.outputs.iter().filter(|&&output| output & SHARED == 0) {
             touched[output as usize] = true;
@@ -178,7 +228,12 @@ impl Lanes {
         let mut is_first =
             |slot: u32| slot & SHARED == 0 && !std::mem::replace(&mut touched[slot as usize], true);
         self.firsts = vec![0; self.args.len()];
-        for run in self.runs.iter().rev().filter(|run| !run.stopped) {
+        let stands_still = |slot: u32| match slot & SHARED {
+            0 => still[slot as usize],
+            _ => still_shared[(slot & !SHARED) as usize],
+        };
+        let runs = self.runs.iter().rev().map(|run| &run.run);
+        for run in runs.filter(|run| !run.stopped) {
             for at in run.start as usize..run.end as usize {
                 let args = self.args[at];
                 match run.kind {
@@ -186,6 +241,7 @@ impl Lanes {
                         let (inputs, _) = op.visit(crate::inspect::Arity);
                         for (k, &slot) in args[..inputs].iter().enumerate() {
                             self.firsts[at] |= u8::from(is_first(slot)) << k;
+                            self.firsts[at] |= u8::from(stands_still(slot)) << (STILL + k);
                         }
                     }
                     Kind::Sum => {

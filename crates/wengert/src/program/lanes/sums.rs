@@ -4,7 +4,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use crate::program::lanes::{Few, LANES, SHARED};
 
-/// A term of a sum at the points of a block.
+/// A term of a sum at the points of a block. What stands still is moved by no shared input.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum PointTerm {
     /// A number of the point's; whether its adjoint is a first contribution.
@@ -12,6 +12,7 @@ pub(super) enum PointTerm {
         slot: u32,
         minus: bool,
         is_first: bool,
+        still: bool,
     },
     /// A number of the point's times a shared one.
     Scaled {
@@ -19,15 +20,17 @@ pub(super) enum PointTerm {
         by: u32,
         minus: bool,
         is_first: bool,
+        still: [bool; 2],
     },
     /// Two numbers of the point's.
     Product {
         slots: [u32; 2],
         minus: bool,
         firsts: [bool; 2],
+        still: [bool; 2],
     },
     /// A shared number.
-    Shared { slot: u32, minus: bool },
+    Shared { slot: u32, minus: bool, still: bool },
 }
 
 impl PointTerm {
@@ -87,12 +90,14 @@ impl<'a, const C: usize> PointSums<'a, C> {
         before: [&mut [f64]; C],
         own: [&[f64]; C],
         totals: [&mut [Few]; C],
+        all: bool,
     ) {
         arch.dispatch(Reverse {
             sums: self,
             before,
             own,
             totals,
+            all,
         });
     }
 }
@@ -236,7 +241,7 @@ fn add_up<S: Simd, const C: usize, const R: usize>(
                     sum[r] = simd.add_f64s(sum[r], negated(simd, product, minus));
                 }
             }
-            PointTerm::Shared { slot, minus } => {
+            PointTerm::Shared { slot, minus, .. } => {
                 let x = sums.shared(simd, slot, minus);
                 for sum in &mut sum {
                     *sum = simd.add_f64s(*sum, x[last]);
@@ -252,6 +257,8 @@ struct Reverse<'a, const C: usize> {
     before: [&'a mut [f64]; C],
     own: [&'a [f64]; C],
     totals: [&'a mut [Few]; C],
+    /// Also for what stands still.
+    all: bool,
 }
 
 impl<const C: usize> WithSimd for Reverse<'_, C> {
@@ -277,6 +284,7 @@ impl<const C: usize> WithSimd for Reverse<'_, C> {
                 |totals| S::as_mut_simd_f64s(totals.as_flattened_mut()).0,
             ),
             each,
+            all: self.all,
         };
         let own = self.own.map(
             #[inline(always)]
@@ -303,6 +311,7 @@ struct Back<'a, S: Simd, const C: usize> {
     adjoints: [&'a mut [S::f64s]; C],
     totals: [&'a mut [S::f64s]; C],
     each: usize,
+    all: bool,
 }
 
 impl<S: Simd, const C: usize> Back<'_, S, C> {
@@ -322,10 +331,12 @@ impl<S: Simd, const C: usize> Back<'_, S, C> {
         }
         for term in terms {
             match *term {
+                PointTerm::Own { still: true, .. } if !self.all => {}
                 PointTerm::Own {
                     slot,
                     minus,
                     is_first,
+                    ..
                 } => self.add::<R>(
                     slot,
                     is_first,
@@ -339,52 +350,55 @@ impl<S: Simd, const C: usize> Back<'_, S, C> {
                     by,
                     minus,
                     is_first,
+                    still: [own_still, by_still],
                 } => {
-                    let scale = self.sums.shared(simd, by, false);
-                    self.add::<R>(
-                        slot,
-                        is_first,
-                        minus,
-                        at,
-                        #[inline(always)]
-                        |r| pair(times(simd, part(&g, r), scale)),
-                    );
-                    let x = self.numbers::<R>(slot, at);
-                    self.total::<R>(
-                        by,
-                        minus,
-                        at,
-                        #[inline(always)]
-                        |r| pair(times(simd, part(&g, r), part(&x, r))),
-                    );
+                    if self.all || !own_still {
+                        let scale = self.sums.shared(simd, by, false);
+                        self.add::<R>(
+                            slot,
+                            is_first,
+                            minus,
+                            at,
+                            #[inline(always)]
+                            |r| pair(times(simd, part(&g, r), scale)),
+                        );
+                    }
+                    if !by_still {
+                        let x = self.numbers::<R>(slot, at);
+                        self.total::<R>(
+                            by,
+                            minus,
+                            at,
+                            #[inline(always)]
+                            |r| pair(times(simd, part(&g, r), part(&x, r))),
+                        );
+                    }
                 }
                 PointTerm::Product {
                     slots,
                     minus,
                     firsts,
+                    still,
                 } => {
                     let [x, y] = slots.map(
                         #[inline(always)]
                         |slot| self.numbers::<R>(slot, at),
                     );
-                    self.add::<R>(
-                        slots[0],
-                        firsts[0],
-                        minus,
-                        at,
-                        #[inline(always)]
-                        |r| pair(times(simd, part(&g, r), part(&y, r))),
-                    );
-                    self.add::<R>(
-                        slots[1],
-                        firsts[1],
-                        minus,
-                        at,
-                        #[inline(always)]
-                        |r| pair(times(simd, part(&g, r), part(&x, r))),
-                    );
+                    for (k, other) in [(0, &y), (1, &x)] {
+                        if self.all || !still[k] {
+                            self.add::<R>(
+                                slots[k],
+                                firsts[k],
+                                minus,
+                                at,
+                                #[inline(always)]
+                                |r| pair(times(simd, part(&g, r), part(other, r))),
+                            );
+                        }
+                    }
                 }
-                PointTerm::Shared { slot, minus } => {
+                PointTerm::Shared { still: true, .. } => {}
+                PointTerm::Shared { slot, minus, .. } => {
                     self.total::<R>(
                         slot,
                         minus,
