@@ -36,13 +36,7 @@ pub struct Quality {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(_) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    wengert_examples::exit_code(run(&Options::parse()))
 }
 
 /// Reads or makes up a problem, checks the derivatives, adjusts, and tells what came of it; nothing if a scene was only written.

@@ -20,13 +20,7 @@ use rand_chacha::ChaCha8Rng;
 use wengert_examples::write_curve;
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    wengert_examples::exit_code(run(&Options::parse()))
 }
 
 /// Reads the images, checks the gradient, trains, and tells what came of it.

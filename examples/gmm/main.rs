@@ -39,13 +39,7 @@ pub struct Outcome {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(_) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    wengert_examples::exit_code(run(&Options::parse()))
 }
 
 /// Draws points, checks the gradient, fits, and tells what came of it.

@@ -35,13 +35,7 @@ const PANELS: usize = 4;
 const CONVERGED: f64 = 1.01;
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(_) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    wengert_examples::exit_code(run(&Options::parse()))
 }
 
 /// Reads the digits, checks the gradient, draws, and tells what the draws say; returns that, for each coefficient.

@@ -68,13 +68,7 @@ pub struct Found {
 const GUESS: [f64; 4] = [0.8, 0.3, 0.15, 0.6];
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(_) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    wengert_examples::exit_code(run(&Options::parse()))
 }
 
 /// Observes, checks the gradient, fits, compares the memory, and draws.

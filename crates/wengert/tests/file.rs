@@ -159,15 +159,64 @@ proptest! {
             let at = at % bytes.len();
             bytes[at] = byte;
         }
-        if let Ok(program) = serde_json::from_slice::<Program>(&bytes) {
-            let x = vec![0.5; program.inputs()];
-            let _ = program.value(&x);
-            let _ = program.jacobian(&x);
-            let columns: Vec<&[f64]> = x.iter().map(std::slice::from_ref).collect();
-            let lanes = program.lanes(0);
-            let _ = lanes.over(&[], &columns).unwrap().jacobians();
-            let pattern = program.jacobian_pattern();
-            let _ = program.workspace().sparse(&pattern, &x);
+        use_it(serde_json::from_slice(&bytes));
+    }
+
+    /// Numbers that are others, in files that are whole.
+    #[test]
+    fn damaged_numbers(damage in prop::collection::vec((0..1000_usize, 0..20_u32, any::<bool>()), 1..4)) {
+        for program in [example(), one_output()] {
+            let mut file = serde_json::to_value(&program).unwrap();
+            for &(at, number, small) in &damage {
+                let mut numbers = Vec::new();
+                collect(&mut file, &mut numbers);
+                let at = at % numbers.len();
+                *numbers[at] = if small { number.into() } else { (u32::MAX - number).into() };
+            }
+            use_it(serde_json::from_value(file));
         }
+    }
+}
+
+fn collect<'a>(value: &'a mut serde_json::Value, numbers: &mut Vec<&'a mut serde_json::Value>) {
+    match value {
+        serde_json::Value::Number(_) => numbers.push(value),
+        serde_json::Value::Array(all) => all.iter_mut().for_each(|one| collect(one, numbers)),
+        serde_json::Value::Object(all) => all.values_mut().for_each(|one| collect(one, numbers)),
+        _ => {}
+    }
+}
+
+fn one_output() -> Program {
+    let f = |x: &[Var]| {
+        let sum = x[0] * x[1] - x[2] * 2.0 + x[0].powi(3);
+        if sum > 0.0 {
+            sum.sin() * x[2] + x[1]
+        } else {
+            sum
+        }
+    };
+    Program::record(f, &[1.0, 2.0, 0.5]).unwrap()
+}
+
+/// What was accepted answers everything.
+fn use_it(read: Result<Program, serde_json::Error>) {
+    let Ok(program) = read else { return };
+    let x = vec![0.5; program.inputs()];
+    let _ = program.value(&x);
+    let _ = program.jacobian(&x);
+    let _ = program.hessian(&x);
+    let mut workspace = program.workspace();
+    let _ = workspace.sparse(&program.jacobian_pattern(), &x);
+    if let Ok(pattern) = program.hessian_pattern() {
+        let _ = workspace.sparse(&pattern, &x);
+    }
+    for shared in 0..program.inputs() {
+        let columns = x[shared..].iter().map(std::slice::from_ref);
+        let lanes = program.lanes(shared);
+        let over = lanes.over(&x[..shared], columns).unwrap();
+        let _ = over.jacobians();
+        let _ = over.sum_and_jacobian();
+        let _ = over.sum_hessian();
     }
 }

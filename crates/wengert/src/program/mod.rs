@@ -3,6 +3,7 @@
 #[cfg(feature = "argmin")]
 mod argmin;
 mod build;
+mod code;
 mod colour;
 #[cfg(any(feature = "faer", feature = "sprs"))]
 mod convert;
@@ -18,25 +19,23 @@ mod schedule;
 mod sparse;
 mod sums;
 mod unfold;
+mod workspace;
 
 use std::fmt;
-use std::panic::Location;
 use std::sync::Arc;
 
 use ndarray::Array2;
 
 use crate::error::Error;
-use crate::guards::{Asked, Compared as _, Side};
-use crate::program::build::Place;
-use crate::program::sums::Term;
+use crate::guards::{Compared as _, Side};
+use crate::program::code::{Code, Guarded, Kind, MAX_SLOTS, Question, Run, too_large};
 use crate::real::Real;
-use crate::rules::Op;
 use crate::tape::Tape;
 use crate::var::Var;
 
 pub use lanes::{Lanes, Over, PointSum};
-pub use replay::Workspace;
 pub use sparse::{Pattern, Sparse};
+pub use workspace::Workspace;
 
 /// A recorded function: owned, immutable, optimised, to be run at other inputs and on other threads.
 ///
@@ -97,84 +96,6 @@ impl fmt::Debug for Program {
             .field("instructions", &self.len())
             .field("branches", &self.branches())
             .finish()
-    }
-}
-
-/// The instructions and what goes with them.
-///
-/// Every number has a slot: the inputs come first, then the constants, then the results in the order in which
-/// they run. The arguments of an instruction stand in slots before its run's.
-#[derive(Clone, Debug)]
-struct Code {
-    inputs: usize,
-    constants: Vec<f64>,
-    /// The slots of each instruction's inputs and parameters; of a sum, where its terms begin and end.
-    args: Vec<[u32; 3]>,
-    /// The terms of all sums.
-    terms: Vec<Term>,
-    runs: Vec<Run>,
-    outputs: Vec<u32>,
-    guards: Vec<Guarded>,
-}
-
-/// Two bits of a slot's number are left for what goes with it.
-const MAX_SLOTS: u32 = 1 << 30;
-
-#[cold]
-fn too_large(op: &'static str) -> Error {
-    Error::Argument {
-        op,
-        detail: format!(
-            "inputs, constants and instructions are {MAX_SLOTS} or more, and a program can have fewer; freeze a part of the tape"
-        ),
-    }
-}
-
-/// What an instruction does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// A row of the table.
-    Rule(Op),
-    /// Adds numbers and products of two.
-    Sum,
-}
-
-/// Instructions of one kind that do not depend on each other.
-#[derive(Clone, Copy, Debug)]
-struct Run {
-    kind: Kind,
-    /// No derivative passes.
-    stopped: bool,
-    start: u32,
-    end: u32,
-}
-
-/// A question that was asked while recording, before its numbers have slots.
-struct Question {
-    sides: [Place; 2],
-    nodes: [Option<u32>; 2],
-    asked: Asked,
-    line: &'static Location<'static>,
-}
-
-/// A question that was asked while recording.
-#[derive(Clone, Debug)]
-struct Guarded {
-    sides: [u32; 2],
-    /// Which nodes of the list the sides were, for messages.
-    nodes: [Option<u32>; 2],
-    asked: Asked,
-    /// File, line and column of the question.
-    line: Arc<str>,
-}
-
-impl Code {
-    fn first(&self) -> usize {
-        self.inputs + self.constants.len()
-    }
-
-    fn slots(&self) -> usize {
-        self.first() + self.args.len()
     }
 }
 

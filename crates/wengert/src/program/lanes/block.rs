@@ -7,10 +7,10 @@ use pulp::Arch;
 
 use crate::error::Error;
 use crate::num::{LeftOps, N};
+use crate::program::code::branch_changed;
 use crate::program::lanes::kernels::{Carried, Dispatch, Forward, Reverse, Tangents};
 use crate::program::lanes::sums::PointSums;
 use crate::program::lanes::{Few, LANES, Lanes, PointRun, SHARED};
-use crate::program::replay::branch_changed;
 use crate::program::{Kind, Run};
 
 /// The sum in a fixed order that has no long chain.

@@ -17,9 +17,9 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::Error;
+use crate::program::code::check_length;
 use crate::program::lanes::block::Scratches;
 use crate::program::lanes::sums::PointTerm;
-use crate::program::replay::check_length;
 use crate::program::{Code, Guarded, Pattern, Program, Run};
 
 pub use over::Over;

@@ -6,10 +6,10 @@ use ndarray::{Array2, Array3, s};
 
 use crate::error::Error;
 use crate::num::N;
+use crate::program::Workspace;
 use crate::program::lanes::Lanes;
 use crate::program::lanes::block::Block;
 use crate::program::lanes::parts::{PARTS, share_out};
-use crate::program::replay::Workspace;
 
 /// Data points, at which [`Lanes`] are run.
 ///

@@ -4,10 +4,11 @@ use ndarray::Array2;
 
 use crate::error::Error;
 use crate::num::{Dual, N};
+use crate::program::Workspace;
+use crate::program::code::check_length;
 use crate::program::lanes::Over;
 use crate::program::lanes::block::Block;
 use crate::program::lanes::parts::{PARTS, share_out};
-use crate::program::replay::{Workspace, check_length};
 use crate::program::{Pattern, colour, pattern};
 
 /// Blocks in a part at least: a part begins with zeroes and ends with sums for all that the points share.

@@ -1,0 +1,360 @@
+//! Running a program at one input: memory that one run leaves to the next.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ndarray::Array2;
+
+use crate::error::Error;
+use crate::program::code::{Code, Kind, branch_changed, check_length};
+use crate::program::directions::{DIRECTIONS, Directions};
+use crate::program::replay::{Adjoints, Forward, SecondAdjoints, Tangents};
+
+/// A [`Program`](crate::Program)'s memory: what one run has used, the next one uses again.
+///
+/// Results are borrowed from it until the next run.
+///
+/// ```
+/// use wengert::Program;
+///
+/// let program = Program::record(|x| x[0] * x[0], &[1.0])?;
+/// let mut workspace = program.workspace();
+/// for x in [1.0, 2.0, 3.0] {
+///     let (value, gradient) = workspace.value_and_gradient(&[x])?;
+///     assert_eq!((value, gradient), (x * x, [2.0 * x].as_slice()));
+/// }
+/// # Ok::<(), wengert::Error>(())
+/// ```
+pub struct Workspace {
+    code: Arc<Code>,
+    values: Vec<f64>,
+    tangents: Vec<f64>,
+    adjoints: Vec<f64>,
+    /// The tangents of the adjoints.
+    second: Vec<f64>,
+    results: Vec<f64>,
+    directions: Directions,
+}
+
+impl fmt::Debug for Workspace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Workspace")
+            .field("inputs", &self.code.inputs)
+            .field("outputs", &self.code.outputs.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Workspace {
+    pub(super) fn new(code: &Arc<Code>) -> Self {
+        let mut values = vec![0.0; code.slots()];
+        values[code.inputs..code.first()].copy_from_slice(&code.constants);
+        Self {
+            code: Arc::clone(code),
+            values,
+            tangents: Vec::new(),
+            adjoints: Vec::new(),
+            second: Vec::new(),
+            results: Vec::new(),
+            directions: Directions::default(),
+        }
+    }
+
+    /// The outputs at `x`.
+    ///
+    /// # Errors
+    ///
+    /// If `x` has not as many numbers as there are inputs, or a branch would go another way.
+    pub fn value(&mut self, x: &[f64]) -> Result<&[f64], Error> {
+        self.run(x)?;
+        Ok(self.take_outputs())
+    }
+
+    /// The only output and its gradient at `x`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workspace::value`], or if there is not one output.
+    pub fn value_and_gradient(&mut self, x: &[f64]) -> Result<(f64, &[f64]), Error> {
+        let output = self.only_output("value_and_gradient")?;
+        self.run(x)?;
+        self.pull_back(&[1.0]);
+        Ok((self.values[output], &self.adjoints[..self.code.inputs]))
+    }
+
+    /// The tangents of the outputs at `x` along `v`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workspace::value`], or if `v` has another length than `x`.
+    pub fn jvp(&mut self, x: &[f64], v: &[f64]) -> Result<&[f64], Error> {
+        check_length("jvp", "tangents", v.len(), self.code.inputs)?;
+        self.run(x)?;
+        Ok(self.tangents_of(v))
+    }
+
+    /// The tangents of the outputs along `v`, where the last run was.
+    pub(super) fn tangents_of(&mut self, v: &[f64]) -> &[f64] {
+        self.push_forward(v);
+        self.results.clear();
+        let outputs = self.code.outputs.iter();
+        self.results
+            .extend(outputs.map(|&slot| self.tangents[slot as usize]));
+        &self.results
+    }
+
+    /// The product of a cotangent, one number for each output, with the Jacobian at `x`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workspace::value`], or if `u` has not as many numbers as there are outputs.
+    pub fn vjp(&mut self, x: &[f64], u: &[f64]) -> Result<&[f64], Error> {
+        check_length("vjp", "cotangents", u.len(), self.code.outputs.len())?;
+        self.run(x)?;
+        Ok(self.adjoints_of(u))
+    }
+
+    /// The adjoints of the inputs for those of the outputs, where the last run was.
+    pub(super) fn adjoints_of(&mut self, u: &[f64]) -> &[f64] {
+        self.pull_back(u);
+        &self.adjoints[..self.code.inputs]
+    }
+
+    /// The derivatives of each output (rows) by each input (columns) at `x`, forwards or in reverse, whichever takes fewer sweeps.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workspace::value`].
+    pub fn jacobian(&mut self, x: &[f64]) -> Result<Array2<f64>, Error> {
+        self.run(x)?;
+        let (rows, columns) = (self.code.outputs.len(), self.code.inputs);
+        let mut matrix = Array2::zeros((rows, columns));
+        let mut seed = vec![0.0; rows.min(columns)];
+        for k in 0..seed.len() {
+            seed.fill(0.0);
+            seed[k] = 1.0;
+            if rows <= columns {
+                self.pull_back(&seed);
+                for (entry, &adjoint) in matrix.row_mut(k).iter_mut().zip(&self.adjoints) {
+                    *entry = adjoint;
+                }
+            } else {
+                self.push_forward(&seed);
+                for (entry, &slot) in matrix.column_mut(k).iter_mut().zip(&self.code.outputs) {
+                    *entry = self.tangents[slot as usize];
+                }
+            }
+        }
+        Ok(matrix)
+    }
+
+    /// The product of the only output's Hessian at `x` with `v`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workspace::value`], or if there is not one output, or `v` has another length than `x`.
+    pub fn hvp(&mut self, x: &[f64], v: &[f64]) -> Result<&[f64], Error> {
+        let output = self.only_output("hvp")?;
+        check_length("hvp", "tangents", v.len(), self.code.inputs)?;
+        self.run(x)?;
+        self.push_forward(v);
+        for table in [&mut self.adjoints, &mut self.second] {
+            table.clear();
+            table.resize(self.code.slots(), 0.0);
+        }
+        self.adjoints[output] = 1.0;
+        self.pull_back_twice();
+        Ok(&self.second[..self.code.inputs])
+    }
+
+    /// The second derivatives of the only output at `x`: a product for each input, eight at a time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workspace::value`], or if there is not one output.
+    pub fn hessian(&mut self, x: &[f64]) -> Result<Array2<f64>, Error> {
+        self.only_output("hessian")?;
+        self.run(x)?;
+        let n = self.code.inputs;
+        let mut matrix = Array2::zeros((n, n));
+        let units: Vec<Vec<u32>> = (0..n as u32).map(|input| vec![input]).collect();
+        self.hvps(&units, |row, lane, products| {
+            for (entry, product) in matrix.row_mut(row).iter_mut().zip(products) {
+                *entry = product[lane];
+            }
+        })?;
+        Ok(matrix)
+    }
+
+    /// The products of the only output's Hessian, where the last run was, with several directions, each of which is given by the
+    /// inputs where it is 1; `each` gets a direction, its place among those of its group, and the group's products.
+    pub(super) fn hvps(
+        &mut self,
+        directions: &[impl AsRef<[u32]>],
+        mut each: impl FnMut(usize, usize, &[[f64; DIRECTIONS]]),
+    ) -> Result<(), Error> {
+        let output = self.only_output("hvp")?;
+        for (k, group) in directions.chunks(DIRECTIONS).enumerate() {
+            let seed = |tangents: &mut [[f64; DIRECTIONS]]| {
+                for (lane, ones) in group.iter().enumerate() {
+                    for &input in ones.as_ref() {
+                        tangents[input as usize][lane] = 1.0;
+                    }
+                }
+            };
+            let (code, values) = (&self.code, &self.values);
+            let products = self.directions.products(code, values, output, seed);
+            for lane in 0..group.len() {
+                each(k * DIRECTIONS + lane, lane, products);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn only_output(&self, op: &'static str) -> Result<usize, Error> {
+        self.code.only_output(op)
+    }
+
+    fn take_outputs(&mut self) -> &[f64] {
+        self.results.clear();
+        let outputs = self.code.outputs.iter();
+        self.results
+            .extend(outputs.map(|&slot| self.values[slot as usize]));
+        &self.results
+    }
+
+    /// Computes every value at `x`, and asks every question again.
+    pub(super) fn run(&mut self, x: &[f64]) -> Result<(), Error> {
+        let code = Arc::clone(&self.code);
+        check_length("program", "inputs", x.len(), code.inputs)?;
+        self.values[..x.len()].copy_from_slice(x);
+        for run in &code.runs {
+            let (args, at) = (code.args_of(run), code.slot_of(run));
+            let (before, rest) = self.values.split_at_mut(at);
+            let out = &mut rest[..args.len()];
+            match run.kind {
+                Kind::Rule(op) => op.visit(Forward { args, before, out }),
+                Kind::Sum => code.sums_of(run, before).forward(out),
+            }
+        }
+        for guard in &code.guards {
+            let [x, y] = guard.sides.map(|slot| self.values[slot as usize]);
+            if !guard.asked.holds(x, y) {
+                return Err(branch_changed(guard, x, y, None));
+            }
+        }
+        Ok(())
+    }
+
+    /// The tangent of every slot along `v`.
+    pub(super) fn push_forward(&mut self, v: &[f64]) {
+        let code = Arc::clone(&self.code);
+        self.tangents.clear();
+        self.tangents.resize(code.slots(), 0.0);
+        self.tangents[..v.len()].copy_from_slice(v);
+        for run in code.runs.iter().filter(|run| !run.stopped) {
+            let (args, at) = (code.args_of(run), code.slot_of(run));
+            let (before, rest) = self.tangents.split_at_mut(at);
+            let (values, out) = (&self.values, &mut rest[..args.len()]);
+            match run.kind {
+                Kind::Rule(op) => op.visit(Tangents {
+                    args,
+                    values,
+                    at,
+                    before,
+                    out,
+                }),
+                Kind::Sum => code.sums_of(run, values).tangents(before, out),
+            }
+        }
+    }
+
+    /// The adjoint of every slot, for the given adjoints of the outputs.
+    fn pull_back(&mut self, u: &[f64]) {
+        let code = Arc::clone(&self.code);
+        self.adjoints.clear();
+        self.adjoints.resize(code.slots(), 0.0);
+        for (&slot, u) in code.outputs.iter().zip(u) {
+            self.adjoints[slot as usize] += u;
+        }
+        self.sweep_back();
+    }
+
+    /// The adjoints of the inputs, for the given adjoints of all slots.
+    pub(super) fn pull_back_from(&mut self, adjoints: &[f64]) -> &[f64] {
+        self.adjoints.clear();
+        self.adjoints.extend_from_slice(adjoints);
+        self.sweep_back();
+        &self.adjoints[..self.code.inputs]
+    }
+
+    pub(super) fn code(&self) -> &Arc<Code> {
+        &self.code
+    }
+
+    /// The value of every slot.
+    pub(super) fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// The tangent of every slot, if there are tangents.
+    pub(super) fn tangents(&self) -> &[f64] {
+        &self.tangents
+    }
+
+    fn sweep_back(&mut self) {
+        let code = Arc::clone(&self.code);
+        for run in code.runs.iter().rev().filter(|run| !run.stopped) {
+            let (args, at) = (code.args_of(run), code.slot_of(run));
+            let (before, rest) = self.adjoints.split_at_mut(at);
+            let (values, own) = (&self.values, &rest[..args.len()]);
+            match run.kind {
+                Kind::Rule(op) => op.visit(Adjoints {
+                    args,
+                    values,
+                    at,
+                    before,
+                    own,
+                }),
+                Kind::Sum => code.sums_of(run, values).adjoints(before, own),
+            }
+        }
+    }
+
+    /// The tangents of the inputs' adjoints, for the given adjoints of all slots and their tangents.
+    pub(super) fn pull_back_twice_from(&mut self, adjoints: &[f64], second: &[f64]) -> &[f64] {
+        for (table, given) in [(&mut self.adjoints, adjoints), (&mut self.second, second)] {
+            table.clear();
+            table.extend_from_slice(given);
+        }
+        self.pull_back_twice();
+        &self.second[..self.code.inputs]
+    }
+
+    /// Adjoints and their tangents along the direction whose tangents are there.
+    fn pull_back_twice(&mut self) {
+        let code = Arc::clone(&self.code);
+        for run in code.runs.iter().rev().filter(|run| !run.stopped) {
+            let (args, at) = (code.args_of(run), code.slot_of(run));
+            let (before, rest) = self.adjoints.split_at_mut(at);
+            let (second_before, second_rest) = self.second.split_at_mut(at);
+            let (values, tangents) = (&self.values, &self.tangents);
+            let own = [&rest[..args.len()], &second_rest[..args.len()]];
+            match run.kind {
+                Kind::Rule(op) => op.visit(SecondAdjoints {
+                    args,
+                    values,
+                    tangents,
+                    at,
+                    before: [before, second_before],
+                    own,
+                }),
+                Kind::Sum => {
+                    let [own, own_second] = own;
+                    let sums = code.sums_of(run, values);
+                    sums.second_adjoints(tangents, before, second_before, own, own_second);
+                }
+            }
+        }
+    }
+}
