@@ -7,11 +7,11 @@ use pulp::Arch;
 
 use crate::error::Error;
 use crate::num::{LeftOps, N};
+use crate::program::Kind;
 use crate::program::code::branch_changed;
 use crate::program::lanes::kernels::{Carried, Dispatch, Forward, Reverse, Tangents};
 use crate::program::lanes::sums::PointSums;
 use crate::program::lanes::{Few, LANES, Lanes, PointRun, SHARED};
-use crate::program::{Kind, Run};
 
 /// The sum in a fixed order that has no long chain.
 pub(super) fn pairwise(x: &[f64]) -> f64 {
@@ -96,18 +96,11 @@ impl<'a> Block<'a> {
         pairwise(&self.scratch.values[slot as usize * self.width..][..self.points])
     }
 
-    fn args_of(&self, run: &Run) -> &'a [[u32; 3]] {
-        &self.lanes.args[run.start as usize..run.end as usize]
-    }
-
-    fn at(&self, run: &Run) -> usize {
-        (self.lanes.inputs + run.start as usize) * self.width
-    }
-
     pub(super) fn forward(&mut self) -> Result<(), Error> {
         let width = self.width;
         for PointRun { run, .. } in &self.lanes.runs {
-            let (args, at, shared) = (self.args_of(run), self.at(run), self.shared[0]);
+            let (args, shared) = (self.lanes.args_of(run), self.shared[0]);
+            let at = self.lanes.slot_of(run) * width;
             let (before, out) = self.scratch.values.split_at_mut(at);
             let out = &mut out[..args.len() * width];
             match run.kind {
@@ -151,10 +144,8 @@ impl<'a> Block<'a> {
         tangents.resize(values.len(), 0.0);
         tangents[..self.lanes.inputs * width].fill(0.0);
         for PointRun { run, .. } in &self.lanes.runs {
-            let (args, at) = (
-                &self.lanes.args[run.start as usize..run.end as usize],
-                (self.lanes.inputs + run.start as usize) * width,
-            );
+            let args = self.lanes.args_of(run);
+            let at = self.lanes.slot_of(run) * width;
             let (before, out) = tangents.split_at_mut(at);
             let out = &mut out[..args.len() * width];
             if run.stopped {
@@ -233,8 +224,8 @@ impl<'a> Block<'a> {
         let runs = self.lanes.runs.iter().rev();
         for PointRun { run, .. } in runs.filter(|run| !run.run.stopped && (all || run.moving)) {
             let range = run.start as usize..run.end as usize;
-            let args = &self.lanes.args[range.clone()];
-            let at = (self.lanes.inputs + run.start as usize) * width;
+            let args = self.lanes.args_of(run);
+            let at = self.lanes.slot_of(run) * width;
             let mut own: [&[f64]; C] = [&[]; C];
             let mut halves = adjoints.iter_mut().zip(&mut own);
             let before = std::array::from_fn(|_| {

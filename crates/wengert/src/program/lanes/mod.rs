@@ -163,6 +163,15 @@ impl Lanes {
         self.shared.inputs
     }
 
+    fn args_of(&self, run: &Run) -> &[[u32; 3]] {
+        &self.args[run.start as usize..run.end as usize]
+    }
+
+    /// Where a run's results begin.
+    fn slot_of(&self, run: &Run) -> usize {
+        self.inputs + run.start as usize
+    }
+
     /// How many points go together.
     fn width(&self) -> usize {
         let slots = self.inputs + self.args.len();
