@@ -49,8 +49,8 @@ impl<T: Real> Var<T> {
     /// Where the rule of a custom operation or the closure of a checkpoint does.
     pub fn try_backward(self) -> Result<Gradients<T>, Error> {
         self.try_check("backward")?;
-        adjoints(self.list, self.id, |numbers| {
-            numbers.seed_scalar(self.id, T::one())
+        adjoints(self.list(), self.id(), |numbers| {
+            numbers.seed_scalar(self.id(), T::one())
         })
     }
 
@@ -86,19 +86,19 @@ impl<T: Real> Var<T> {
     /// If the tape fills up on the way; it is then as it was before.
     pub fn try_grad(self, wrt: &[Var<T>]) -> Result<Vec<Var<T>>, Error> {
         self.try_check("grad")?;
-        let ids = ids_of("grad", self.list, wrt)?;
-        let attempt = self.list.attempt();
+        let ids = ids_of("grad", self.list(), wrt)?;
+        let attempt = self.list().attempt();
         let seed = Value::Scalar(Var::constant(T::one()));
-        let sweep = recorded_reverse("grad", self.list, self.id, seed, &ids)?;
+        let sweep = recorded_reverse("grad", self.list(), self.id(), seed, &ids)?;
         let derivatives = ids.iter().map(|&id| {
             let derivative = sweep.scalar(id).unwrap_or_default();
             if !derivative.is_constant() {
                 return Ok(derivative);
             }
             // A node, so that it can be differentiated again, to zero.
-            let value = derivative.raw();
-            let leaf = self.list.try_push_leaf(value)?;
-            Ok(Var::new(self.list, self.list.generation(), leaf, value))
+            let value = derivative.value();
+            let leaf = self.list().try_push_leaf(value)?;
+            Ok(Var::at(self.list().place(leaf)))
         });
         attempt.settle(derivatives.collect())
     }
@@ -123,8 +123,8 @@ impl<T: Real> Var<T> {
         self.check("grad_tensors");
         or_panic(cotangents(
             "grad_tensors",
-            self.list,
-            self.id,
+            self.list(),
+            self.id(),
             Value::Scalar(Var::constant(T::one())),
             wrt,
         ))
@@ -145,9 +145,9 @@ impl<T: Real> Var<T> {
     #[track_caller]
     pub fn hvp(self, wrt: &[Var<T>], v: &[T]) -> Vec<T> {
         self.check("hvp");
-        let _taken_back = self.list.attempt();
+        let _taken_back = self.list().attempt();
         let gradient = self.grad(wrt);
-        or_panic(tangents(self.list, wrt, v, &gradient))
+        or_panic(tangents(self.list(), wrt, v, &gradient))
     }
 
     /// The matrix of second derivatives with respect to `wrt`.
@@ -169,7 +169,7 @@ impl<T: Real> Var<T> {
     #[track_caller]
     pub fn hessian(self, wrt: &[Var<T>]) -> Array2<T> {
         self.check("hessian");
-        let _taken_back = self.list.attempt();
+        let _taken_back = self.list().attempt();
         let gradient = self.grad(wrt);
         or_panic(jacobian(&gradient, wrt))
     }
@@ -327,7 +327,7 @@ impl<T: Real> crate::Tape<T> {
         let ids = or_panic(ids_of("jvp", self.list(), seeds.iter().map(|(x, _)| x)));
         or_panic(self.tangents_of(&ids, |numbers| {
             for &(x, tangent) in seeds {
-                numbers.seed_scalar(x.id, tangent);
+                numbers.seed_scalar(x.id(), tangent);
             }
         }))
     }
@@ -405,13 +405,13 @@ trait Handle<T: Real> {
 }
 
 macro_rules! handles {
-    ($($handle:ident),*) => {$(
+    ($($handle:ident $($call:tt)?);*) => {$(
         impl<T: Real> Handle<T> for $handle<T> {
             fn list(&self) -> &'static List<T> {
-                self.list
+                (*self).list $($call)?
             }
             fn id(&self) -> u32 {
-                self.id
+                (*self).id $($call)?
             }
             fn try_check(&self, op: &'static str) -> Result<(), Error> {
                 $handle::try_check(*self, op)
@@ -420,7 +420,7 @@ macro_rules! handles {
     )*};
 }
 
-handles!(Var, Tensor);
+handles!(Var (); Tensor);
 
 /// The nodes of live handles of one list.
 fn ids_of<'a, T: Real, H: Handle<T> + 'a>(
@@ -500,9 +500,9 @@ fn tangents<T: Real>(
     let last = list.len() - 1;
     let mut numbers = Numbers::new(list, last);
     for (x, &tangent) in xs.iter().zip(v) {
-        numbers.seed_scalar(x.id, tangent);
+        numbers.seed_scalar(x.id(), tangent);
     }
-    let first = xs.iter().map(|x| x.id).min().unwrap_or(last);
+    let first = xs.iter().map(|x| x.id()).min().unwrap_or(last);
     T::forward_numbers(&mut numbers, first, last)?;
     let found = Gradients::new(numbers, Way::Forward);
     ys.iter()
@@ -520,7 +520,7 @@ fn tangents<T: Real>(
 #[track_caller]
 pub(crate) fn numeric_tangents(xs: &[Var], v: &[f64], ys: &[Var]) -> Vec<f64> {
     match xs.first() {
-        Some(x) => or_panic(tangents(x.list, xs, v, ys)),
+        Some(x) => or_panic(tangents(x.list(), xs, v, ys)),
         None => vec![0.0; ys.len()],
     }
 }
@@ -535,27 +535,27 @@ pub(crate) fn recorded_tangents<T: Real>(
     let Some(x) = xs.first() else {
         return vec![Var::default(); ys.len()];
     };
-    let ids: Vec<u32> = xs.iter().map(|x| x.id).collect();
+    let ids: Vec<u32> = xs.iter().map(|x| x.id()).collect();
     for y in ys.iter().chain(v).filter(|y| !y.is_constant()) {
         y.check("jvp");
-        if !std::ptr::eq(y.list, x.list) {
+        if !std::ptr::eq(y.list(), x.list()) {
             crate::error::fail(Error::Foreign { op: "jvp" });
         }
     }
-    let last = x.list.len() - 1;
-    let mut sweep = Recorded::new(x.list, last, &ids);
+    let last = x.list().len() - 1;
+    let mut sweep = Recorded::new(x.list(), last, &ids);
     for (&id, &tangent) in ids.iter().zip(v) {
         sweep.seed(id, Value::Scalar(tangent));
     }
     let first = ids.iter().copied().min().unwrap_or(0);
-    let attempt = x.list.attempt();
+    let attempt = x.list().attempt();
     or_panic(attempt.settle(T::forward_recorded(&mut sweep, first, last)));
     ys.iter()
         .map(|y| {
             if y.is_constant() {
                 None
             } else {
-                sweep.scalar(y.id)
+                sweep.scalar(y.id())
             }
             .unwrap_or_default()
         })

@@ -136,7 +136,7 @@ impl<T: Real> Gradients<T> {
         kind: &'static str,
     ) -> Result<(), Error> {
         let op = "Gradients";
-        if generation == crate::list::CONSTANT {
+        if list.generation() == crate::list::CONSTANT {
             return Err(Error::Constant { op, kind });
         }
         if !std::ptr::eq(list, self.list) {
@@ -162,12 +162,14 @@ impl<T: Real> Gradients<T> {
     }
 
     pub(crate) fn scalar(&self, var: Var<T>) -> Result<&T, Error> {
-        self.check(var.list, var.generation, var.id, "Var")?;
-        let next = self.stopped.partition_point(|&(start, _)| start <= var.id);
-        if next > 0 && var.id < self.stopped[next - 1].1 {
-            return Err(no_adjoint("Gradients", var.id));
+        self.check(var.list(), var.generation(), var.id(), "Var")?;
+        let next = self
+            .stopped
+            .partition_point(|&(start, _)| start <= var.id());
+        if next > 0 && var.id() < self.stopped[next - 1].1 {
+            return Err(no_adjoint("Gradients", var.id()));
         }
-        Ok(self.scalars.get(var.id as usize).unwrap_or(&self.zero))
+        Ok(self.scalars.get(var.id() as usize).unwrap_or(&self.zero))
     }
 
     /// The sum of |derivative times value| over all nodes of the tape: to first order, how much the root would change if every number on

@@ -151,14 +151,14 @@ impl<T: Real> Compared<T> for Var<T> {
     }
     #[inline(always)]
     fn list(self) -> Option<&'static List<T>> {
-        (!self.is_constant()).then_some(self.list)
+        (!self.is_constant()).then_some(self.list())
     }
     #[inline(always)]
     fn side(self) -> Side<T> {
         if self.is_constant() {
-            Side::Number(self.raw())
+            Side::Number(self.value())
         } else {
-            Side::Node(self.id)
+            Side::Node(self.id())
         }
     }
 }

@@ -205,19 +205,19 @@ fn record<T: Real>(
     let anchor = parameters.iter().find(|p| !p.is_constant());
     for p in parameters.iter().filter(|p| !p.is_constant()) {
         p.try_check(op)?;
-        if anchor.is_some_and(|anchor| !std::ptr::eq(anchor.list, p.list)) {
+        if anchor.is_some_and(|anchor| !std::ptr::eq(anchor.list(), p.list())) {
             return Err(Error::Foreign { op });
         }
     }
-    let numbers: Vec<T> = parameters.iter().map(|p| p.raw()).collect();
+    let numbers: Vec<T> = parameters.iter().map(|p| p.value()).collect();
     if let Some(anchor) = anchor {
-        refuse_captured(kind, anchor.list, &residuals, answer, &numbers)?;
+        refuse_captured(kind, anchor.list(), &residuals, answer, &numbers)?;
     }
     let factors = factorise(kind, &residuals, answer, &numbers)?;
     let Some(anchor) = anchor else {
         return Ok(answer.iter().map(|&x| Var::constant(x)).collect());
     };
-    let attempt = anchor.list.attempt();
+    let attempt = anchor.list().attempt();
     let system = Rc::new(System::new(op, residuals, factors));
     let found = Tensor::try_stack(parameters)
         .and_then(|p| implicit(&system, answer).try_call(&[p]))
@@ -242,12 +242,8 @@ fn refuse_captured<T: Real>(
     let _taken_back = list.attempt();
     let leaves = |values: &[T]| -> Result<Vec<Var<T>>, Error> {
         let leaf = |&value| {
-            Ok(Var::new(
-                list,
-                list.generation(),
-                list.try_push_leaf(value)?,
-                value,
-            ))
+            let id = list.try_push_leaf(value)?;
+            Ok(Var::at(list.place(id)))
         };
         values.iter().map(leaf).collect()
     };
@@ -255,10 +251,10 @@ fn refuse_captured<T: Real>(
     let mut used = Vec::new();
     for y in residuals(&x, &p)?.iter().filter(|y| !y.is_constant()) {
         y.try_check(kind.op)?;
-        if !std::ptr::eq(y.list, list) {
+        if !std::ptr::eq(y.list(), list) {
             return Err(Error::Foreign { op: kind.op });
         }
-        used.push(y.id);
+        used.push(y.id());
     }
     let state = list.state();
     for id in start..list.len() {
@@ -315,16 +311,16 @@ fn factorise<T: Real>(
                         ),
                     ));
                 }
-                size += (by_x[j] * x.raw().as_f64()).abs();
+                size += (by_x[j] * x.value().as_f64()).abs();
             }
             for &p in &p {
-                let term = (gradients.scalar(p)?.as_f64() * p.raw().as_f64()).abs();
+                let term = (gradients.scalar(p)?.as_f64() * p.value().as_f64()).abs();
                 // An infinite derivative by a parameter does not make the residual small.
                 size += if term.is_finite() { term } else { 0.0 };
             }
             all = gradients.size_of_terms();
         }
-        let (y, epsilon) = (y.raw().as_f64(), T::epsilon().as_f64());
+        let (y, epsilon) = (y.value().as_f64(), T::epsilon().as_f64());
         let bound = epsilon.sqrt() * size + epsilon * all;
         // A NaN is not small either, nor is anything beside a bound that has overflowed.
         let small = y.abs() <= bound && bound.is_finite();

@@ -11,10 +11,12 @@
 
 mod lifetime;
 mod many;
+mod place;
 mod watch;
 
 pub(crate) use lifetime::History;
 pub(crate) use many::Term;
+pub(crate) use place::Place;
 
 use std::alloc::{self, Layout};
 use std::cell::{Cell, RefCell};
@@ -142,6 +144,8 @@ pub(crate) struct List<T: Real> {
     /// Where node 0 would be if the current chunk reached back to it.
     base: Cell<*mut Node<T>>,
     chunks: RefCell<Vec<*mut Node<T>>>,
+    /// Where `chunks` keeps them.
+    table: Cell<*const *mut Node<T>>,
     state: RefCell<State<T>>,
 }
 
@@ -159,8 +163,17 @@ impl<T: Real> std::panic::RefUnwindSafe for List<T> {}
 
 impl<T: Real> List<T> {
     pub(crate) const fn new() -> Self {
+        Self::of_generation(0)
+    }
+
+    /// The list that constants point to, which has no nodes.
+    pub(crate) const fn of_constants() -> Self {
+        Self::of_generation(CONSTANT)
+    }
+
+    const fn of_generation(generation: u32) -> Self {
         Self {
-            generation: AtomicU32::new(0),
+            generation: AtomicU32::new(generation),
             owner: AtomicUsize::new(0),
             cleared: AtomicU32::new(0),
             survivors: Cell::new(MAX_NODES),
@@ -168,6 +181,7 @@ impl<T: Real> List<T> {
             limit: Cell::new(0),
             base: Cell::new(std::ptr::null_mut()),
             chunks: RefCell::new(Vec::new()),
+            table: Cell::new(std::ptr::null()),
             state: RefCell::new(State {
                 aux: Vec::new(),
                 many: many::Many::new(),
@@ -342,6 +356,7 @@ impl<T: Real> List<T> {
                 alloc::handle_alloc_error(chunk_layout::<T>());
             }
             chunks.push(chunk.cast());
+            self.table.set(chunks.as_ptr());
         }
         drop(chunks);
         self.enter(id, state.max_nodes, state.watch);

@@ -23,8 +23,8 @@ impl<T: Real> std::iter::Sum for Var<T> {
         let mut sum = Collected::new(Op::sum);
         for term in head.into_iter().chain(terms) {
             let constant = term.is_constant();
-            or_panic(sum.push(term, if constant { term.raw() } else { T::one() }));
-            sum.add(term.raw());
+            or_panic(sum.push(term, if constant { term.value() } else { T::one() }));
+            sum.add(term.value());
         }
         or_panic(sum.record())
     }
@@ -79,9 +79,13 @@ impl<T: Real> Var<T> {
         }
         let mut dot = Collected::new(Op::dot);
         for (&x, &y) in x.iter().zip(y) {
-            dot.push(x, y.raw())?;
-            dot.push(y, x.raw())?;
-            dot.add(x.raw() * y.raw());
+            if !y.is_constant() {
+                y.try_check(dot.op.name())?;
+            }
+            dot.push(x, y.value())?;
+            let (x, value) = (x.value(), y.value());
+            dot.push(y, x)?;
+            dot.add(x * value);
         }
         dot.record()
     }
@@ -125,12 +129,12 @@ impl<T: Real> Collected<T> {
             });
             return Ok(());
         }
-        let list: &'static List<T> = operand.list;
-        if !list.is_current(operand.generation) {
+        let list: &'static List<T> = operand.list();
+        if !list.is_current(operand.generation()) {
             operand.try_check(self.op.name())?;
         }
         match self.anchor {
-            Some(anchor) if std::ptr::eq(anchor.list, list) => {}
+            Some(anchor) if std::ptr::eq(anchor.list(), list) => {}
             Some(_) => {
                 return Err(Error::Foreign { op: self.op.name() });
             }
@@ -143,7 +147,7 @@ impl<T: Real> Collected<T> {
             }
         }
         self.terms.push(Term {
-            operand: operand.id,
+            operand: operand.id(),
             partial,
         });
         Ok(())
@@ -155,7 +159,7 @@ impl<T: Real> Collected<T> {
         let Some(anchor) = self.anchor else {
             return Ok(Var::constant(value));
         };
-        let list = anchor.list;
+        let list = anchor.list();
         if list.generation() != self.generation {
             return Err(Error::Argument {
                 op: self.op.name(),
@@ -163,6 +167,6 @@ impl<T: Real> Collected<T> {
             });
         }
         let id = list.try_push_many(self.op, value, self.terms)?;
-        Ok(Var::new(list, list.generation(), id, value))
+        Ok(Var::at(list.place(id)))
     }
 }

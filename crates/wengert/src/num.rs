@@ -65,7 +65,7 @@ impl<T: Real> From<Var<T>> for Arg<Tensor<T>> {
     #[track_caller]
     fn from(var: Var<T>) -> Self {
         if var.is_constant() {
-            Arg::Constant(var.raw().as_f64())
+            Arg::Constant(var.value().as_f64())
         } else {
             Arg::Value(Tensor::from(var))
         }

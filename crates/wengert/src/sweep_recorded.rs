@@ -103,12 +103,7 @@ impl<T: Real> Recorded<T> {
     }
 
     fn var(&self, id: u32) -> Var<T> {
-        Var::new(
-            self.list,
-            self.list.generation(),
-            id,
-            self.list.node(id).value,
-        )
+        Var::at(self.list.place(id))
     }
 
     /// The partial of a scalar node with respect to each operand that `keep` keeps, recorded.
@@ -185,10 +180,10 @@ impl<T: Real> Visitor for Partials<'_, T> {
 /// adjoint is infinite or NaN, which the numeric sweep would pass on as NaN.
 fn times<T: Real>(g: Var<T>, partial: Var<T>) -> Option<Var<T>> {
     if partial.is_constant() {
-        if partial.raw() == T::zero() && g.raw().is_finite() {
+        if partial.value() == T::zero() && g.value().is_finite() {
             return None;
         }
-        if partial.raw() == T::one() {
+        if partial.value() == T::one() {
             return Some(g);
         }
     }
@@ -205,7 +200,9 @@ impl<T: Real> Algebra<T> for Recorded<T> {
     fn get(&self, id: u32) -> Option<Tensor<T>> {
         Some(match self.value(id)? {
             Value::Tensor(tensor) => tensor,
-            Value::Scalar(var) if var.is_constant() => self.primal(self.list.push_leaf(var.raw())),
+            Value::Scalar(var) if var.is_constant() => {
+                self.primal(self.list.push_leaf(var.value()))
+            }
             Value::Scalar(var) => Tensor::from(var),
         })
     }
@@ -241,7 +238,7 @@ impl<T: Real> Algebra<T> for Recorded<T> {
             for (operand, partial) in self.partials(id, |operand| self.value(operand).is_some()) {
                 let tangent = self.scalar(operand).expect("kept because it is there");
                 // A zero partial leads to a branch that was not chosen.
-                if !tangent.raw().is_finite() && partial.raw() == T::zero() {
+                if !tangent.value().is_finite() && partial.value() == T::zero() {
                     continue;
                 }
                 if let Some(contribution) = times(tangent, partial) {

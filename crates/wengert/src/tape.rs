@@ -81,7 +81,7 @@ impl<T: Real> Tape<T> {
     #[track_caller]
     pub fn var(&self, value: T) -> Var<T> {
         let id = self.list.push_leaf(value);
-        Var::new(self.list, self.list.generation(), id, value)
+        Var::at(self.list.place(id))
     }
 
     /// Records scalar inputs, one for each value.

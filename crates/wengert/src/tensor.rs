@@ -178,12 +178,7 @@ impl<T: Real> Tensor<T> {
                 shapes: Shapes(vec![shape]),
             });
         }
-        Ok(Var::new(
-            self.list,
-            self.generation,
-            self.id,
-            self.list.node(self.id).value,
-        ))
+        Ok(Var::at(self.list.place(self.id)))
     }
 
     /// The same numbers as a new node through which no derivative passes.
@@ -260,7 +255,7 @@ impl<T: Real> From<Var<T>> for Tensor<T> {
     #[track_caller]
     fn from(var: Var<T>) -> Self {
         var.check("Tensor::from");
-        Self::new(var.list, var.generation, var.id)
+        Self::new(var.list(), var.generation(), var.id())
     }
 }
 

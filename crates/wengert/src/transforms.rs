@@ -77,14 +77,14 @@ impl Point for Var {
             .or_else(|| recorded(beside))
             .or_else(|| recorded(&f(x)))
         else {
-            let numbers: Vec<f64> = x.iter().map(|x| x.raw()).collect();
+            let numbers: Vec<f64> = x.iter().map(|x| x.value()).collect();
             return Inputs::on_own_tape(&numbers);
         };
         // Copies, so that a function that also uses `x` from outside is not differentiated
         // through that use.
         let vars = x.iter().map(|x| {
             if x.is_constant() {
-                anchor.leaf_beside(x.raw())
+                anchor.leaf_beside(x.value())
             } else {
                 x.copied()
             }
@@ -112,7 +112,7 @@ impl Point for Var {
     fn tangents(ys: &[Var], inputs: &Inputs, v: &[Self]) -> Vec<Self> {
         match inputs.own_tape {
             Some(_) => {
-                let v: Vec<f64> = v.iter().map(|v| v.raw()).collect();
+                let v: Vec<f64> = v.iter().map(|v| v.value()).collect();
                 constants(<f64 as Point>::tangents(ys, inputs, &v))
             }
             None => crate::grad::recorded_tangents(&inputs.vars, v, ys),

@@ -2,19 +2,16 @@
 
 use std::fmt;
 
-#[cfg(not(feature = "nalgebra"))]
-use std::marker::PhantomData;
-
 use crate::error::{Error, fail};
-use crate::list::{CONSTANT, List};
+use crate::list::{List, Place};
 use crate::num::{Arg, N};
 use crate::real::Real;
 use crate::rules::Op;
-use crate::rules::expand::Elementwise;
+use crate::rules::expand::{Elementwise, Visitor};
 
 /// A scalar on the tape: `Copy`, without a lifetime, used in formulas like a number.
 ///
-/// A handle knows its node and its value. Every use compares its generation with the tape's, so
+/// A handle knows its node, and takes two words. Every use compares its generation with the tape's, so
 /// a handle whose node is gone is refused with a sentence that says so.
 ///
 /// A `Var` can also be a constant, [`Var::constant`], which is no node of any tape; generic code
@@ -57,25 +54,28 @@ std::thread::spawn(move || x.value()).join().unwrap(); // panics: the tape belon
 )]
 #[derive(Clone, Copy)]
 pub struct Var<T: Real = f64> {
-    pub(crate) list: &'static List<T>,
-    pub(crate) generation: u32,
-    pub(crate) id: u32,
-    value: T,
-    #[cfg(not(feature = "nalgebra"))]
-    stays_on_its_thread: PhantomData<*const ()>,
+    place: Place<T>,
 }
 
 impl<T: Real> Var<T> {
     #[inline(always)]
-    pub(crate) fn new(list: &'static List<T>, generation: u32, id: u32, value: T) -> Self {
-        Self {
-            list,
-            generation,
-            id,
-            value,
-            #[cfg(not(feature = "nalgebra"))]
-            stays_on_its_thread: PhantomData,
-        }
+    pub(crate) fn at(place: Place<T>) -> Self {
+        Self { place }
+    }
+
+    #[inline(always)]
+    pub(crate) fn list(self) -> &'static List<T> {
+        self.place.list()
+    }
+
+    #[inline(always)]
+    pub(crate) fn generation(self) -> u32 {
+        self.place.generation()
+    }
+
+    #[inline(always)]
+    pub(crate) fn id(self) -> u32 {
+        self.place.id()
     }
 
     /// A number that is no node: nothing is recorded until it meets one.
@@ -89,13 +89,13 @@ impl<T: Real> Var<T> {
     /// ```
     #[inline]
     pub fn constant(value: T) -> Self {
-        Self::new(T::constants(), CONSTANT, 0, value)
+        Self::at(Place::constant(value))
     }
 
     /// Whether this is a constant, not a node of a tape.
     #[inline]
     pub fn is_constant(self) -> bool {
-        self.generation == CONSTANT
+        self.place.is_constant()
     }
 
     /// The number.
@@ -106,16 +106,10 @@ impl<T: Real> Var<T> {
     #[inline]
     #[track_caller]
     pub fn value(self) -> T {
-        if !self.list.is_current(self.generation) && !self.is_constant() {
-            self.check("value");
+        match self.place.value() {
+            Some(value) => value,
+            None => self.place.value_at_any_time("value"),
         }
-        self.value
-    }
-
-    /// The number without a look at the tape, for handles that are known to be live or constant.
-    #[inline(always)]
-    pub(crate) fn raw(self) -> T {
-        self.value
     }
 
     /// The node's place on its list, counted from 0.
@@ -126,7 +120,7 @@ impl<T: Real> Var<T> {
     #[track_caller]
     pub fn index(self) -> usize {
         self.check("index");
-        self.id as usize
+        self.id() as usize
     }
 
     /// The same value as a new node through which no derivative passes.
@@ -147,7 +141,7 @@ impl<T: Real> Var<T> {
             return self;
         }
         let copy = self.copied();
-        copy.list.state_mut().stop(copy.id, copy.id + 1);
+        copy.list().state_mut().stop(copy.id(), copy.id() + 1);
         copy
     }
 
@@ -162,12 +156,8 @@ impl<T: Real> Var<T> {
     #[track_caller]
     pub(crate) fn leaf_beside(self, value: T) -> Self {
         self.check("leaf");
-        Self::new(
-            self.list,
-            self.list.generation(),
-            self.list.push_leaf(value),
-            value,
-        )
+        let id = self.list().push_leaf(value);
+        Self::at(self.list().place(id))
     }
 
     /// Gives the node a name, which the watch, printed lists and the checker's reports use; returns the handle.
@@ -179,7 +169,7 @@ impl<T: Real> Var<T> {
     pub fn named(self, name: impl Into<String>) -> Self {
         let name = name.into();
         self.check("named");
-        self.list.state_mut().names.insert(self.id, name);
+        self.list().state_mut().names.insert(self.id(), name);
         self
     }
 
@@ -194,17 +184,11 @@ impl<T: Real> Var<T> {
 
     #[track_caller]
     pub(crate) fn check(self, op: &'static str) {
-        if let Err(error) = self.try_check(op) {
-            fail(error)
-        }
+        self.place.check(op);
     }
 
     pub(crate) fn try_check(self, op: &'static str) -> Result<(), Error> {
-        if self.list.is_live(self.generation, self.id) {
-            Ok(())
-        } else {
-            Err(self.list.why_dead(op, "Var", self.generation, self.id))
-        }
+        self.place.try_check(op, "Var")
     }
 }
 
@@ -218,8 +202,8 @@ impl<T: Real> From<T> for Var<T> {
 impl<T: Real> fmt::Display for Var<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.dead() {
-            Some(why) => write!(f, "Var({why}, node {})", self.id),
-            None => fmt::Display::fmt(&self.value, f),
+            Some(why) => write!(f, "Var({why}, node {})", self.id()),
+            None => fmt::Display::fmt(&self.value(), f),
         }
     }
 }
@@ -227,11 +211,11 @@ impl<T: Real> fmt::Display for Var<T> {
 impl<T: Real> fmt::Debug for Var<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_constant() {
-            write!(f, "Var({}, constant)", self.value)
+            write!(f, "Var({}, constant)", self.value())
         } else if let Some(why) = self.dead() {
-            write!(f, "Var({why}, node {})", self.id)
+            write!(f, "Var({why}, node {})", self.id())
         } else {
-            write!(f, "Var({}, node {})", self.value, self.id)
+            write!(f, "Var({}, node {})", self.value(), self.id())
         }
     }
 }
@@ -244,74 +228,119 @@ impl<T: Real> Default for Var<T> {
 
 /// Records an elementwise operation on scalars.
 ///
-/// The value and the partials are computed here, by the rule's own inlined code. The usual forms
-/// then go by value all the way into the node; an array of operands would go by memory.
+/// The value and the partials are computed here, by the rule's own inlined code, if all operands are of the tape's
+/// present generation; what is not is looked at elsewhere.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn record<T: Real, E: Elementwise<A, P>, const A: usize, const P: usize>(
     x: [Arg<Var<T>>; A],
     p: [f64; P],
 ) -> Var<T> {
-    let numbers = x.map(|arg| match arg {
-        Arg::Value(v) => N(v.value),
-        Arg::Constant(c) => N(T::of(c)),
-    });
-    let z = E::value(numbers, p);
-    let d = E::partials(numbers, p, z);
-    let (first, last) = (x[0], x[A - 1]);
-    match (A, P, first, last) {
-        (1, 0, Arg::Value(a), _) => one(E::OP, z.0, (a, d[0].0), T::zero()),
-        (1, 1, Arg::Value(a), _) => one(E::OP, z.0, (a, d[0].0), T::of(p[0])),
-        (2, 0, Arg::Value(a), Arg::Value(b)) => two(E::OP, z.0, (a, d[0].0), (b, d[A - 1].0)),
-        (2, 0, Arg::Value(a), Arg::Constant(c)) => one(E::OP, z.0, (a, d[0].0), T::of(c)),
-        (2, 0, Arg::Constant(c), Arg::Value(b)) => left(E::OP, z.0, T::of(c), (b, d[A - 1].0)),
-        _ => {
-            let mut slots = [Slot::Constant(T::zero()); 3];
-            for (k, arg) in x.iter().enumerate() {
-                slots[k] = match *arg {
-                    Arg::Value(v) => Slot::Operand(v, d[k].0),
-                    Arg::Constant(c) => Slot::Constant(T::of(c)),
-                };
-            }
-            for (k, &param) in p.iter().enumerate() {
-                slots[A + k] = Slot::Constant(T::of(param));
-            }
-            record_slow(E::OP, z.0, slots, A + P)
+    let mut numbers = [N(T::zero()); A];
+    let mut list: Option<&'static List<T>> = None;
+    let mut here = true;
+    for (number, arg) in numbers.iter_mut().zip(&x) {
+        match *arg {
+            Arg::Constant(c) => *number = N(T::of(c)),
+            Arg::Value(v) => match v.place.value() {
+                Some(value) => {
+                    *number = N(value);
+                    here &= std::ptr::eq(*list.get_or_insert(v.list()), v.list());
+                }
+                None => here = false,
+            },
         }
     }
+    let Some(list) = list.filter(|_| here) else {
+        let mut slots = [Slot::Number(T::zero()); 3];
+        for (slot, arg) in slots.iter_mut().zip(&x) {
+            *slot = match *arg {
+                Arg::Value(v) => Slot::Operand(v),
+                Arg::Constant(c) => Slot::Number(T::of(c)),
+            };
+        }
+        for (slot, &param) in slots[A..].iter_mut().zip(&p) {
+            *slot = Slot::Param(param);
+        }
+        return T::record_slowly(E::OP, slots);
+    };
+    let z = E::value(numbers, p);
+    let d = E::partials(numbers, p, z);
+    let own = list.len();
+    let mut entries = [(own, T::zero()); 3];
+    for k in 0..A {
+        entries[k] = match x[k] {
+            Arg::Value(v) => (v.id(), d[k].0),
+            Arg::Constant(c) => (own, T::of(c)),
+        };
+    }
+    for k in 0..P {
+        entries[A + k].1 = T::of(p[k]);
+    }
+    append(list, E::OP, z.0, entries, A + P)
+}
+
+/// Appends an operation on so many operands and constants, of which each is a node and its partial, or the next node and the constant.
+#[inline(always)]
+#[track_caller]
+fn append<T: Real>(
+    list: &'static List<T>,
+    op: Op,
+    z: T,
+    [(a, da), (b, db), (c, dc)]: [(u32, T); 3],
+    count: usize,
+) -> Var<T> {
+    if count <= 2 {
+        return Var::at(list.record(op, z, [da, db], [a, b]));
+    }
+    let own = list.len();
+    // Three places take two nodes; the first passes its adjoint on unchanged.
+    let c = if c == own { own + 1 } else { c };
+    list.reserve_two(op, z, [a, b, c]);
+    let pair = list.push(Op::pair, z, [da, db], [a, b]);
+    Var::at(list.record(op, z, [T::one(), dc], [pair, c]))
 }
 
 /// [`record`] for an operation on one scalar.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn unary<T: Real, E: Elementwise<1, 0>>(x: Var<T>) -> Var<T> {
-    let z = E::value([N(x.value)], []);
-    let [dx] = E::partials([N(x.value)], [], z);
-    one(E::OP, z.0, (x, dx.0), T::zero())
+    record::<T, E, 1, 0>([Arg::Value(x)], [])
 }
 
 /// [`record`] for an operation on two scalars.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn binary<T: Real, E: Elementwise<2, 0>>(x: Var<T>, y: Var<T>) -> Var<T> {
-    let (z, [dx, dy]) = evaluate::<T, E>(x.value, y.value);
-    two(E::OP, z, (x, dx), (y, dy))
+    let Some([a, b]) = Place::values(x.place, y.place) else {
+        return slow(E::OP, x, y);
+    };
+    let (z, partials) = evaluate::<T, E>(a, b);
+    Var::at(x.list().record(E::OP, z, partials, [x.id(), y.id()]))
 }
 
 /// [`record`] for an operation on a scalar and a constant.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn with_constant<T: Real, E: Elementwise<2, 0>>(x: Var<T>, c: T) -> Var<T> {
-    let (z, [dx, _]) = evaluate::<T, E>(x.value, c);
-    one(E::OP, z, (x, dx), c)
+    let Some(a) = x.place.value() else {
+        return T::record_slowly(E::OP, [Slot::Operand(x), Slot::Number(c), Slot::Number(c)]);
+    };
+    let (z, [da, _]) = evaluate::<T, E>(a, c);
+    let own = x.list().len();
+    Var::at(x.list().record(E::OP, z, [da, c], [x.id(), own]))
 }
 
 /// [`record`] for an operation on a constant and a scalar.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn after_constant<T: Real, E: Elementwise<2, 0>>(c: T, y: Var<T>) -> Var<T> {
-    let (z, [_, dy]) = evaluate::<T, E>(c, y.value);
-    left(E::OP, z, c, (y, dy))
+    let Some(b) = y.place.value() else {
+        return T::record_slowly(E::OP, [Slot::Number(c), Slot::Operand(y), Slot::Number(c)]);
+    };
+    let (z, [_, db]) = evaluate::<T, E>(c, b);
+    let own = y.list().len();
+    Var::at(y.list().record(E::OP, z, [c, db], [own, y.id()]))
 }
 
 #[inline(always)]
@@ -320,69 +349,6 @@ fn evaluate<T: Real, E: Elementwise<2, 0>>(x: T, y: T) -> (T, [T; 2]) {
     (
         z.0,
         E::partials([N(x), N(y)], [], z).map(|partial| partial.0),
-    )
-}
-
-/// One operand, and perhaps a constant after it.
-#[inline(always)]
-#[track_caller]
-fn one<T: Real>(op: Op, z: T, (a, da): (Var<T>, T), constant: T) -> Var<T> {
-    if a.list.is_current(a.generation) {
-        let own = a.list.len();
-        let id = a.list.push(op, z, [da, constant], [a.id, own]);
-        return Var::new(a.list, a.generation, id, z);
-    }
-    record_slow(
-        op,
-        z,
-        [
-            Slot::Operand(a, da),
-            Slot::Constant(constant),
-            Slot::Constant(z),
-        ],
-        2,
-    )
-}
-
-/// One operand after a constant.
-#[inline(always)]
-#[track_caller]
-fn left<T: Real>(op: Op, z: T, constant: T, (b, db): (Var<T>, T)) -> Var<T> {
-    if b.list.is_current(b.generation) {
-        let own = b.list.len();
-        let id = b.list.push(op, z, [constant, db], [own, b.id]);
-        return Var::new(b.list, b.generation, id, z);
-    }
-    record_slow(
-        op,
-        z,
-        [
-            Slot::Constant(constant),
-            Slot::Operand(b, db),
-            Slot::Constant(z),
-        ],
-        2,
-    )
-}
-
-/// Two operands.
-#[inline(always)]
-#[track_caller]
-fn two<T: Real>(op: Op, z: T, (a, da): (Var<T>, T), (b, db): (Var<T>, T)) -> Var<T> {
-    let together = std::ptr::eq(a.list, b.list) & (a.generation == b.generation);
-    if together && a.list.is_current(a.generation) {
-        let id = a.list.push(op, z, [da, db], [a.id, b.id]);
-        return Var::new(a.list, a.generation, id, z);
-    }
-    record_slow(
-        op,
-        z,
-        [
-            Slot::Operand(a, da),
-            Slot::Operand(b, db),
-            Slot::Constant(z),
-        ],
-        2,
     )
 }
 
@@ -399,59 +365,84 @@ pub(crate) fn record_slices<T: Real, E: Elementwise<A, P>, const A: usize, const
     record::<T, E, A, P>(x.map(Arg::Value), p)
 }
 
-/// One place of an operation: an operand with the partial, or a constant.
+/// One place of an operation.
 #[derive(Clone, Copy)]
-enum Slot<T: Real> {
-    Operand(Var<T>, T),
-    Constant(T),
+pub(crate) enum Slot<T: Real> {
+    Operand(Var<T>),
+    Number(T),
+    Param(f64),
 }
 
-impl<T: Real> Slot<T> {
-    /// The form in a node: a constant's operand is the node itself.
-    fn in_node(self, own: u32) -> (u32, T) {
-        match self {
-            Slot::Operand(var, partial) => (var.id, partial),
-            Slot::Constant(c) => (own, c),
-        }
-    }
-}
-
-/// Three places, constants among the operands, handles older than the last rewind, and handles
-/// that must be refused.
+/// The operands go by register up to here.
 #[inline(never)]
 #[track_caller]
-fn record_slow<T: Real>(op: Op, z: T, mut slots: [Slot<T>; 3], count: usize) -> Var<T> {
-    let mut anchor: Option<Var<T>> = None;
-    for slot in &mut slots[..count] {
-        let &mut Slot::Operand(v, _) = slot else {
+fn slow<T: Real>(op: Op, x: Var<T>, y: Var<T>) -> Var<T> {
+    T::record_slowly(
+        op,
+        [Slot::Operand(x), Slot::Operand(y), Slot::Number(T::zero())],
+    )
+}
+
+/// Records an operation with constants among the operands, handles older than the last rewind, or handles that must be refused.
+#[track_caller]
+pub(crate) fn record_slowly<T: Real>(op: Op, mut slots: [Slot<T>; 3]) -> Var<T> {
+    let mut list: Option<&'static List<T>> = None;
+    for slot in &mut slots {
+        let &mut Slot::Operand(v) = slot else {
             continue;
         };
         if v.is_constant() {
-            *slot = Slot::Constant(v.value);
+            *slot = Slot::Number(v.value());
             continue;
         }
-        if let Err(error) = v.try_check(op.name()) {
-            fail(error);
-        }
-        match anchor {
-            None => anchor = Some(v),
-            Some(a) if std::ptr::eq(a.list, v.list) => {}
-            Some(_) => fail(Error::Foreign { op: op.name() }),
+        v.check(op.name());
+        if !std::ptr::eq(*list.get_or_insert(v.list()), v.list()) {
+            fail(Error::Foreign { op: op.name() });
         }
     }
-    let Some(Var { list, .. }) = anchor else {
+    let rule = AtNumbers {
+        x: slots.map(|slot| match slot {
+            Slot::Operand(v) => v.value(),
+            Slot::Number(x) => x,
+            Slot::Param(p) => T::of(p),
+        }),
+        p: slots.map(|slot| match slot {
+            Slot::Param(p) => p,
+            _ => 0.0,
+        }),
+    };
+    let (z, d, count) = op.visit(rule);
+    let Some(list) = list else {
         return Var::constant(z);
     };
     let own = list.len();
-    let [(a, da), (b, db)] = [slots[0].in_node(own), slots[1].in_node(own)];
-    let id = if count <= 2 {
-        list.push(op, z, [da, db], [a, b])
-    } else {
-        // Three places take two nodes; the first passes its adjoint on unchanged.
-        let (c, dc) = slots[2].in_node(own + 1);
-        list.reserve_two(op, z, [a, b, c]);
-        let pair = list.push(Op::pair, z, [da, db], [a, b]);
-        list.push(op, z, [T::one(), dc], [pair, c])
-    };
-    Var::new(list, list.generation(), id, z)
+    let mut entries = [(own, T::zero()); 3];
+    for (k, entry) in entries.iter_mut().enumerate() {
+        *entry = match slots[k] {
+            Slot::Operand(v) => (v.id(), d[k]),
+            Slot::Number(_) | Slot::Param(_) => (own, rule.x[k]),
+        };
+    }
+    append(list, op, z, entries, count)
+}
+
+/// Evaluates a rule: its value, its partials, and how many places it has.
+#[derive(Clone, Copy)]
+struct AtNumbers<T> {
+    x: [T; 3],
+    p: [f64; 3],
+}
+
+impl<T: Real> Visitor for AtNumbers<T> {
+    type Output = (T, [T; 3], usize);
+    fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) -> Self::Output {
+        let x: [N<T>; A] = std::array::from_fn(|k| N(self.x[k]));
+        let p: [f64; P] = std::array::from_fn(|k| self.p[A + k]);
+        let z = E::value(x, p);
+        let mut d = [T::zero(); 3];
+        for (d, partial) in d.iter_mut().zip(E::partials(x, p, z)) {
+            *d = partial.0;
+        }
+        (z.0, d, A + P)
+    }
 }

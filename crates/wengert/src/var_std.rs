@@ -87,7 +87,7 @@ impl<T: Real> fmt::LowerExp for Var<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.dead() {
             Some(_) => fmt::Display::fmt(self, f),
-            None => fmt::LowerExp::fmt(&self.raw(), f),
+            None => fmt::LowerExp::fmt(&self.value(), f),
         }
     }
 }

@@ -381,7 +381,7 @@ impl<T: Real> Float for Var<T> {
     fn powf(self, n: Self) -> Self {
         if n.is_constant() {
             // Without the logarithm that the partial by the exponent needs.
-            self.powf(n.raw().as_f64())
+            self.powf(n.value().as_f64())
         } else {
             self.pow(n)
         }

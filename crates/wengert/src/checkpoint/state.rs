@@ -35,9 +35,9 @@ impl<T: Real> State<T> {
         let mut inside: SmallVec<[(u32, usize); 8]> = SmallVec::new();
         let mut shared = Vec::new();
         for (i, &var) in vars.iter().enumerate() {
-            match var.is_constant() || var.id < outside {
+            match var.is_constant() || var.id() < outside {
                 true => shared.push((i, Shared::Handle(var))),
-                false => inside.push((var.id, i)),
+                false => inside.push((var.id(), i)),
             }
         }
         inside.sort_unstable();
@@ -46,7 +46,7 @@ impl<T: Real> State<T> {
         }
         shared.sort_unstable_by_key(|&(i, _)| i);
         Self {
-            numbers: vars.iter().map(|var| var.raw()).collect(),
+            numbers: vars.iter().map(|var| var.value()).collect(),
             shared: shared.into(),
         }
     }
@@ -76,9 +76,7 @@ impl<T: Real> State<T> {
                 Some(&(_, Shared::With(first))) => vars[first],
                 Some(&(_, Shared::Handle(var))) if var.is_constant() => var,
                 // With the generation of today, so that operations on it need no closer look.
-                Some(&(_, Shared::Handle(var))) => {
-                    Var::new(list, list.generation(), var.id, var.raw())
-                }
+                Some(&(_, Shared::Handle(var))) => Var::at(list.place(var.id())),
             });
         }
         vars
@@ -89,7 +87,7 @@ impl<T: Real> State<T> {
     pub(super) fn record(&self, list: &'static List<T>) -> Vec<Var<T>> {
         self.vars(list, |number| {
             let id = list.push_leaf(number);
-            Var::new(list, list.generation(), id, number)
+            Var::at(list.place(id))
         })
     }
 
@@ -109,7 +107,8 @@ impl<T: Real> State<T> {
                 && match (mine.1, its.1) {
                     (Shared::With(a), Shared::With(b)) => a == b,
                     (Shared::Handle(a), Shared::Handle(b)) => {
-                        a.id == b.id && a.is_constant() == b.is_constant()
+                        (a.is_constant() && b.is_constant())
+                            || (!a.is_constant() && !b.is_constant() && a.id() == b.id())
                     }
                     _ => false,
                 }

@@ -213,7 +213,7 @@ pub(super) fn check_own<T: Real>(
 ) -> Result<(), Error> {
     for var in vars.iter().filter(|var| !var.is_constant()) {
         var.try_check(op)?;
-        if !std::ptr::eq(var.list, list) {
+        if !std::ptr::eq(var.list(), list) {
             return Err(Error::Foreign { op });
         }
     }

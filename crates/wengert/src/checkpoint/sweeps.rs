@@ -51,7 +51,7 @@ impl<T: Real> Visitor<T> for Back<'_, T> {
 
         numbers.extend();
         for (i, _) in first.own() {
-            numbers.scalars[stretch.next[i].id as usize] += self.adjoints[i];
+            numbers.scalars[stretch.next[i].id() as usize] += self.adjoints[i];
         }
         if list.len() > stretch.position.nodes {
             sweep::reverse(list, numbers, list.len() - 1, stretch.position.nodes)?;
@@ -59,7 +59,7 @@ impl<T: Real> Visitor<T> for Back<'_, T> {
         self.adjoints.clear();
         self.adjoints.resize(stretch.given.len(), T::zero());
         for (i, _) in stretch.before.own() {
-            self.adjoints[i] = numbers.scalars[stretch.given[i].id as usize];
+            self.adjoints[i] = numbers.scalars[stretch.given[i].id() as usize];
         }
         self.state = Some(stretch.before.clone());
         numbers.retract(stretch.position);
@@ -85,7 +85,7 @@ impl<T: Real> Visitor<T> for Forward<'_, T> {
         numbers.extend();
         let mut start = stretch.position.nodes;
         for (i, _) in stretch.before.own() {
-            numbers.scalars[stretch.given[i].id as usize] = self.tangents[i];
+            numbers.scalars[stretch.given[i].id() as usize] = self.tangents[i];
             start += 1;
         }
         if list.len() > start {
@@ -93,7 +93,7 @@ impl<T: Real> Visitor<T> for Forward<'_, T> {
         }
         self.tangents.resize(stretch.next.len(), T::zero());
         for (i, _) in stretch.after.own() {
-            self.tangents[i] = numbers.scalars[stretch.next[i].id as usize];
+            self.tangents[i] = numbers.scalars[stretch.next[i].id() as usize];
         }
         numbers.retract(stretch.position);
         Ok(())
@@ -187,7 +187,7 @@ impl<T: Real> Region<T> {
         sweep.extend(end);
         for (node, output) in nodes.zip(outputs) {
             if let Some(adjoint) = sweep.value(node) {
-                sweep.seed(output.id, adjoint);
+                sweep.seed(output.id(), adjoint);
             }
         }
         match end > start {
@@ -211,7 +211,7 @@ impl<T: Real> Region<T> {
             T::forward_recorded(sweep, start, end - 1)?;
         }
         for (node, output) in (id..).zip(outputs) {
-            if let Some(tangent) = sweep.value(output.id)
+            if let Some(tangent) = sweep.value(output.id())
                 && !sweep.is_seeded(node)
             {
                 sweep.seed(node, tangent);

@@ -123,7 +123,7 @@ pub(super) fn scalars<T: Real>(vector: Tensor<T>) -> Vec<Var<T>> {
 #[track_caller]
 fn vector<T: Real>(anchor: Tensor<T>, scalars: &[Var<T>]) -> Tensor<T> {
     let node = |x: &Var<T>| match x.is_constant() {
-        true => anchor.constant_like(x.raw().as_f64()),
+        true => anchor.constant_like(x.value().as_f64()),
         false => Tensor::from(*x),
     };
     Tensor::stack_tensors(&scalars.iter().map(node).collect::<Vec<_>>(), 0)

@@ -104,7 +104,7 @@ impl<T: Real> List<T> {
         if self.is_current(generation) {
             return true;
         }
-        if !self.on_own_thread() || generation < self.cleared() || generation == CONSTANT {
+        if !self.on_own_thread() || generation < self.cleared() {
             return false;
         }
         id < self.survivors.get() || survives(&self.state.borrow().rewinds, generation, id)
@@ -119,7 +119,7 @@ impl<T: Real> List<T> {
         generation: u32,
         id: u32,
     ) -> Error {
-        if generation == CONSTANT {
+        if self.generation() == CONSTANT {
             return Error::Constant { op, kind };
         }
         let gone = generation < self.cleared();

@@ -298,11 +298,11 @@ impl Tape<f64> {
             .chain(outputs.iter().filter(|y| !y.is_constant()))
         {
             handle.try_check(op)?;
-            if !std::ptr::eq(handle.list, list) {
+            if !std::ptr::eq(handle.list(), list) {
                 return Err(Error::Foreign { op });
             }
         }
-        let ids: Vec<u32> = inputs.iter().map(|input| input.id).collect();
+        let ids: Vec<u32> = inputs.iter().map(|input| input.id()).collect();
         let mut sorted = ids.clone();
         sorted.sort_unstable();
         if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {

@@ -40,7 +40,7 @@ impl Unfolded {
                     state.stop(start, end);
                 }
                 unfolded.regions.insert(id, start..end);
-                let outputs = outputs.iter().map(|output| output.id);
+                let outputs = outputs.iter().map(|output| output.id());
                 unfolded.again.extend((id..).zip(outputs));
             }
         }

@@ -39,15 +39,17 @@ impl<T: Real> Tensor<T> {
             });
         };
         anchor.try_check("stack")?;
-        let attempt = anchor.list.attempt();
+        let attempt = anchor.list().attempt();
         let tensors = scalars
             .iter()
             .map(|scalar| {
                 if scalar.is_constant() {
-                    return anchor.list.try_leaf(&[], false, |to| to[0] = scalar.raw());
+                    return anchor
+                        .list()
+                        .try_leaf(&[], false, |to| to[0] = scalar.value());
                 }
                 scalar.try_check("stack")?;
-                Ok(Tensor::new(scalar.list, scalar.generation, scalar.id))
+                Ok(Tensor::new(scalar.list(), scalar.generation(), scalar.id()))
             })
             .collect::<Result<Vec<_>, _>>()?;
         attempt.settle(Self::try_stack_tensors(&tensors, 0))

@@ -91,7 +91,7 @@ impl PointSum {
         for input in shared.iter().filter(|input| !input.is_constant()) {
             input.try_check("PointSum")?;
         }
-        let x: Vec<f64> = shared.iter().map(|input| input.raw()).collect();
+        let x: Vec<f64> = shared.iter().map(|input| input.value()).collect();
         let value = self.at(&x, |over| over.sum())?[0];
         if shared.iter().all(|input| input.is_constant()) {
             return Ok(Var::constant(value));
@@ -203,7 +203,7 @@ impl Tape<f64> {
         let op = "sum_over";
         for input in shared.iter().filter(|input| !input.is_constant()) {
             input.try_check(op)?;
-            if !std::ptr::eq(input.list, self.list()) {
+            if !std::ptr::eq(input.list(), self.list()) {
                 return Err(Error::Foreign { op });
             }
         }
@@ -218,7 +218,7 @@ impl Tape<f64> {
                 detail: "there is no point to record the function at; give at least one column with a number".to_owned(),
             });
         };
-        let example: Vec<f64> = shared.iter().map(|x| x.raw()).chain(first).collect();
+        let example: Vec<f64> = shared.iter().map(|x| x.value()).chain(first).collect();
         let program = Program::record(
             |inputs| {
                 let (shared, point) = inputs.split_at(shared.len());
