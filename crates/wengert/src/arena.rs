@@ -6,6 +6,7 @@
 use std::alloc::{self, Layout};
 use std::ptr::NonNull;
 
+use crate::pages;
 use crate::real::Real;
 
 const FIRST_CHUNK: usize = 1 << 12;
@@ -150,7 +151,11 @@ impl<T: Real> BufferPool<T> {
     pub(crate) fn take(&mut self, len: usize) -> Vec<T> {
         let capacity = rounded_up(len);
         let pooled = self.classes.get_mut(class(capacity)).and_then(Vec::pop);
-        let mut buffer = pooled.unwrap_or_else(|| Vec::with_capacity(capacity));
+        let mut buffer = pooled.unwrap_or_else(|| {
+            let mut fresh: Vec<T> = Vec::with_capacity(capacity);
+            pages::prefer_large(fresh.as_mut_ptr().cast(), capacity * size_of::<T>());
+            fresh
+        });
         buffer.resize(len, T::zero());
         buffer
     }

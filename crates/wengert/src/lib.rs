@@ -49,6 +49,7 @@ mod nalgebra;
 pub mod num;
 mod numeric;
 mod operators;
+mod pages;
 mod program;
 mod real;
 pub mod rules;

@@ -30,6 +30,7 @@ use crate::arena::{Arena, BufferPool};
 use crate::error::{Error, fail};
 use crate::guards::Guard;
 use crate::numeric::{Numeric, TensorEntry};
+use crate::pages;
 use crate::real::Real;
 use crate::rules::Op;
 use crate::rules::structural::TensorOp;
@@ -228,30 +229,43 @@ impl<T: Real> List<T> {
     #[track_caller]
     pub(crate) fn push(&self, op: Op, value: T, partials: [T; 2], operands: [u32; 2]) -> u32 {
         let id = self.len.get();
-        if id == self.limit.get()
-            && let Err(error) = self.make_room(op.name(), value, &operands)
-        {
-            fail(error)
+        if id == self.limit.get() {
+            self.make_room_or_fail(op, value, operands);
         }
         self.write(Node::new(op, value, partials, operands));
         id
+    }
+
+    // All goes by register, so that recording puts nothing on the stack for it.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn make_room_or_fail(&self, op: Op, value: T, operands: [u32; 2]) {
+        if let Err(error) = self.make_room(op.name(), value, &operands) {
+            fail(error)
+        }
     }
 
     /// Refuses an operation of two nodes before the first is appended, so that it is both or none.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn reserve_two(&self, op: Op, value: T, operands: [u32; 3]) {
-        if self.len.get() + 1 >= self.limit.get()
-            && let Err(error) = self.refuse_two(op, value, &operands)
-        {
-            fail(error)
+        if self.len.get() + 1 >= self.limit.get() {
+            self.reserve_two_or_fail(op, value, operands);
         }
     }
 
     #[cold]
     #[inline(never)]
     #[track_caller]
-    fn refuse_two(&self, op: Op, value: T, operands: &[u32]) -> Result<(), Error> {
+    fn reserve_two_or_fail(&self, op: Op, value: T, operands: [u32; 3]) {
+        if let Err(error) = self.may_have_two(op, value, &operands) {
+            fail(error)
+        }
+    }
+
+    #[track_caller]
+    fn may_have_two(&self, op: Op, value: T, operands: &[u32]) -> Result<(), Error> {
         let id = self.len.get();
         let (max_nodes, watch) = {
             let state = self.state.borrow();
@@ -354,6 +368,10 @@ impl<T: Real> List<T> {
             let chunk = unsafe { alloc::alloc(chunk_layout::<T>()) };
             if chunk.is_null() {
                 alloc::handle_alloc_error(chunk_layout::<T>());
+            }
+            if !chunks.is_empty() {
+                // Of the first, a small tape should touch no more than it fills.
+                pages::prefer_large(chunk, chunk_layout::<T>().size());
             }
             chunks.push(chunk.cast());
             self.table.set(chunks.as_ptr());
@@ -502,6 +520,8 @@ impl<T: Real> State<T> {
 
 fn chunk_layout<T>() -> Layout {
     let nodes = Layout::array::<Node<T>>(CHUNK as usize).expect("a chunk fits in memory");
-    // Two nodes of f64 share a cache line; none straddles two.
-    nodes.align_to(64).expect("64 is a power of two")
+    // So that a chunk of f64 is one large page; and no node straddles two cache lines.
+    nodes
+        .align_to(pages::LARGE)
+        .expect("a power of two that memory has room for")
 }

@@ -34,7 +34,11 @@ impl<R: Num> From<f64> for Arg<R> {
 impl<T: Real> From<Var<T>> for Arg<Var<T>> {
     #[inline(always)]
     fn from(var: Var<T>) -> Self {
-        Arg::Value(var)
+        if var.is_constant() {
+            Arg::Constant(var.value().as_f64())
+        } else {
+            Arg::Value(var)
+        }
     }
 }
 

@@ -9,13 +9,11 @@ use smallvec::SmallVec;
 
 use crate::error::Error;
 use crate::list::List;
-use crate::rules::Op;
 use crate::rules::structural::TensorOp;
 use crate::special;
 use crate::sweep;
 use crate::sweep_numeric::Numbers;
 use crate::sweep_recorded::Recorded;
-use crate::var::{Slot, Var};
 
 /// A floating-point number that a tape can hold: `f32` or `f64`.
 ///
@@ -85,11 +83,6 @@ pub(crate) mod sealed {
         fn product(to: &mut [Self], factors: [&[Self]; 2], shape: [usize; 3], transpose: [bool; 2]);
         #[doc(hidden)]
         #[track_caller]
-        fn record_slowly(op: Op, slots: [Slot<Self>; 3]) -> Var<Self>
-        where
-            Self: Real;
-        #[doc(hidden)]
-        #[track_caller]
         fn try_record(
             list: &'static List<Self>,
             op: TensorOp<Self>,
@@ -135,12 +128,6 @@ macro_rules! real {
                 transpose: [bool; 2],
             ) {
                 crate::rules::structural::product(to, factors, shape, transpose);
-            }
-            #[cold]
-            #[inline(never)]
-            #[track_caller]
-            fn record_slowly(op: Op, slots: [Slot<Self>; 3]) -> Var<Self> {
-                crate::var::record_slowly(op, slots)
             }
             #[track_caller]
             fn try_record(

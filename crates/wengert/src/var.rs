@@ -7,7 +7,7 @@ use crate::list::{List, Place};
 use crate::num::{Arg, N};
 use crate::real::Real;
 use crate::rules::Op;
-use crate::rules::expand::{Elementwise, Visitor};
+use crate::rules::expand::Elementwise;
 
 /// A scalar on the tape: `Copy`, without a lifetime, used in formulas like a number.
 ///
@@ -228,74 +228,98 @@ impl<T: Real> Default for Var<T> {
 
 /// Records an elementwise operation on scalars.
 ///
-/// The value and the partials are computed here, by the rule's own inlined code, if all operands are of the tape's
-/// present generation; what is not is looked at elsewhere.
+/// The value and the partials are computed here, by the rule's own inlined code.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn record<T: Real, E: Elementwise<A, P>, const A: usize, const P: usize>(
     x: [Arg<Var<T>>; A],
     p: [f64; P],
 ) -> Var<T> {
-    let mut numbers = [N(T::zero()); A];
+    let mut numbers = [T::zero(); A];
     let mut list: Option<&'static List<T>> = None;
     let mut here = true;
     for (number, arg) in numbers.iter_mut().zip(&x) {
         match *arg {
-            Arg::Constant(c) => *number = N(T::of(c)),
+            Arg::Constant(c) => *number = T::of(c),
             Arg::Value(v) => match v.place.value() {
                 Some(value) => {
-                    *number = N(value);
+                    *number = value;
                     here &= std::ptr::eq(*list.get_or_insert(v.list()), v.list());
                 }
                 None => here = false,
             },
         }
     }
-    let Some(list) = list.filter(|_| here) else {
-        let mut slots = [Slot::Number(T::zero()); 3];
-        for (slot, arg) in slots.iter_mut().zip(&x) {
-            *slot = match *arg {
-                Arg::Value(v) => Slot::Operand(v),
-                Arg::Constant(c) => Slot::Number(T::of(c)),
-            };
+    match list {
+        Some(list) if here => {
+            let operands = x.map(|arg| match arg {
+                Arg::Value(v) => Some(v.id()),
+                Arg::Constant(_) => None,
+            });
+            append::<T, E, A, P>(list, operands, numbers, p)
         }
-        for (slot, &param) in slots[A..].iter_mut().zip(&p) {
-            *slot = Slot::Param(param);
-        }
-        return T::record_slowly(E::OP, slots);
-    };
-    let z = E::value(numbers, p);
-    let d = E::partials(numbers, p, z);
-    let own = list.len();
-    let mut entries = [(own, T::zero()); 3];
-    for k in 0..A {
-        entries[k] = match x[k] {
-            Arg::Value(v) => (v.id(), d[k].0),
-            Arg::Constant(c) => (own, T::of(c)),
-        };
+        _ => record_any::<T, E, A, P>(x, p),
     }
-    for k in 0..P {
-        entries[A + k].1 = T::of(p[k]);
-    }
-    append(list, E::OP, z.0, entries, A + P)
 }
 
-/// Appends an operation on so many operands and constants, of which each is a node and its partial, or the next node and the constant.
+/// [`record`] with constants among the operands, handles older than the last rewind, or handles that must be refused.
+#[inline(never)]
+#[track_caller]
+fn record_any<T: Real, E: Elementwise<A, P>, const A: usize, const P: usize>(
+    x: [Arg<Var<T>>; A],
+    p: [f64; P],
+) -> Var<T> {
+    let mut numbers = [T::zero(); A];
+    let mut operands = [None; A];
+    let mut list: Option<&'static List<T>> = None;
+    for k in 0..A {
+        numbers[k] = match x[k] {
+            Arg::Constant(c) => T::of(c),
+            Arg::Value(v) => {
+                if !v.is_constant() {
+                    operands[k] = Some(v.id());
+                    if !std::ptr::eq(*list.get_or_insert(v.list()), v.list()) {
+                        v.check(E::OP.name());
+                        fail(Error::Foreign { op: E::OP.name() });
+                    }
+                }
+                v.place.value_at_any_time(E::OP.name())
+            }
+        };
+    }
+    match list {
+        Some(list) => append::<T, E, A, P>(list, operands, numbers, p),
+        None => Var::constant(E::value(numbers.map(N), p).0),
+    }
+}
+
+/// Appends an operation on nodes and on constants, which are no operands.
 #[inline(always)]
 #[track_caller]
-fn append<T: Real>(
+fn append<T: Real, E: Elementwise<A, P>, const A: usize, const P: usize>(
     list: &'static List<T>,
-    op: Op,
-    z: T,
-    [(a, da), (b, db), (c, dc)]: [(u32, T); 3],
-    count: usize,
+    operands: [Option<u32>; A],
+    numbers: [T; A],
+    p: [f64; P],
 ) -> Var<T> {
-    if count <= 2 {
+    let z = E::value(numbers.map(N), p);
+    let d = E::partials(numbers.map(N), p, z);
+    let (op, z, own) = (E::OP, z.0, list.len());
+    // The form in a node: a constant's operand is the node itself.
+    let place = |k: usize, own: u32| match k.checked_sub(A) {
+        None => match operands[k] {
+            Some(id) => (id, d[k].0),
+            None => (own, numbers[k]),
+        },
+        Some(k) if k < P => (own, T::of(p[k])),
+        Some(_) => (own, T::zero()),
+    };
+    let [(a, da), (b, db)] = [place(0, own), place(1, own)];
+    if A + P <= 2 {
         return Var::at(list.record(op, z, [da, db], [a, b]));
     }
-    let own = list.len();
     // Three places take two nodes; the first passes its adjoint on unchanged.
-    let c = if c == own { own + 1 } else { c };
+    let (c, dc) = place(2, own + 1);
     list.reserve_two(op, z, [a, b, c]);
     let pair = list.push(Op::pair, z, [da, db], [a, b]);
     Var::at(list.record(op, z, [T::one(), dc], [pair, c]))
@@ -305,51 +329,51 @@ fn append<T: Real>(
 #[inline(always)]
 #[track_caller]
 pub(crate) fn unary<T: Real, E: Elementwise<1, 0>>(x: Var<T>) -> Var<T> {
-    record::<T, E, 1, 0>([Arg::Value(x)], [])
+    match x.place.value() {
+        Some(number) => append::<T, E, 1, 0>(x.list(), [Some(x.id())], [number], []),
+        None => record_any::<T, E, 1, 0>([Arg::Value(x)], []),
+    }
 }
 
 /// [`record`] for an operation on two scalars.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn binary<T: Real, E: Elementwise<2, 0>>(x: Var<T>, y: Var<T>) -> Var<T> {
-    let Some([a, b]) = Place::values(x.place, y.place) else {
-        return slow(E::OP, x, y);
-    };
-    let (z, partials) = evaluate::<T, E>(a, b);
-    Var::at(x.list().record(E::OP, z, partials, [x.id(), y.id()]))
+    match Place::values(x.place, y.place) {
+        Some(numbers) => append::<T, E, 2, 0>(x.list(), [Some(x.id()), Some(y.id())], numbers, []),
+        None => with_constants::<T, E>(x, y),
+    }
+}
+
+/// [`binary`] with a constant, which generic code makes of its literals, or with what must be looked at more closely.
+#[inline(never)]
+#[track_caller]
+fn with_constants<T: Real, E: Elementwise<2, 0>>(x: Var<T>, y: Var<T>) -> Var<T> {
+    match (x.is_constant(), y.is_constant()) {
+        (false, true) => with_constant::<T, E>(x, y.value()),
+        (true, false) => after_constant::<T, E>(x.value(), y),
+        _ => record_any::<T, E, 2, 0>([Arg::Value(x), Arg::Value(y)], []),
+    }
 }
 
 /// [`record`] for an operation on a scalar and a constant.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn with_constant<T: Real, E: Elementwise<2, 0>>(x: Var<T>, c: T) -> Var<T> {
-    let Some(a) = x.place.value() else {
-        return T::record_slowly(E::OP, [Slot::Operand(x), Slot::Number(c), Slot::Number(c)]);
-    };
-    let (z, [da, _]) = evaluate::<T, E>(a, c);
-    let own = x.list().len();
-    Var::at(x.list().record(E::OP, z, [da, c], [x.id(), own]))
+    match x.place.value() {
+        Some(number) => append::<T, E, 2, 0>(x.list(), [Some(x.id()), None], [number, c], []),
+        None => record_any::<T, E, 2, 0>([Arg::Value(x), Arg::Value(Var::constant(c))], []),
+    }
 }
 
 /// [`record`] for an operation on a constant and a scalar.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn after_constant<T: Real, E: Elementwise<2, 0>>(c: T, y: Var<T>) -> Var<T> {
-    let Some(b) = y.place.value() else {
-        return T::record_slowly(E::OP, [Slot::Number(c), Slot::Operand(y), Slot::Number(c)]);
-    };
-    let (z, [_, db]) = evaluate::<T, E>(c, b);
-    let own = y.list().len();
-    Var::at(y.list().record(E::OP, z, [c, db], [own, y.id()]))
-}
-
-#[inline(always)]
-fn evaluate<T: Real, E: Elementwise<2, 0>>(x: T, y: T) -> (T, [T; 2]) {
-    let z = E::value([N(x), N(y)], []);
-    (
-        z.0,
-        E::partials([N(x), N(y)], [], z).map(|partial| partial.0),
-    )
+    match y.place.value() {
+        Some(number) => append::<T, E, 2, 0>(y.list(), [None, Some(y.id())], [c, number], []),
+        None => record_any::<T, E, 2, 0>([Arg::Value(Var::constant(c)), Arg::Value(y)], []),
+    }
 }
 
 /// [`record`] for inputs whose number is known only at run time.
@@ -363,86 +387,4 @@ pub(crate) fn record_slices<T: Real, E: Elementwise<A, P>, const A: usize, const
         .try_into()
         .expect("as many parameters as the operation has");
     record::<T, E, A, P>(x.map(Arg::Value), p)
-}
-
-/// One place of an operation.
-#[derive(Clone, Copy)]
-pub(crate) enum Slot<T: Real> {
-    Operand(Var<T>),
-    Number(T),
-    Param(f64),
-}
-
-/// The operands go by register up to here.
-#[inline(never)]
-#[track_caller]
-fn slow<T: Real>(op: Op, x: Var<T>, y: Var<T>) -> Var<T> {
-    T::record_slowly(
-        op,
-        [Slot::Operand(x), Slot::Operand(y), Slot::Number(T::zero())],
-    )
-}
-
-/// Records an operation with constants among the operands, handles older than the last rewind, or handles that must be refused.
-#[track_caller]
-pub(crate) fn record_slowly<T: Real>(op: Op, mut slots: [Slot<T>; 3]) -> Var<T> {
-    let mut list: Option<&'static List<T>> = None;
-    for slot in &mut slots {
-        let &mut Slot::Operand(v) = slot else {
-            continue;
-        };
-        if v.is_constant() {
-            *slot = Slot::Number(v.value());
-            continue;
-        }
-        v.check(op.name());
-        if !std::ptr::eq(*list.get_or_insert(v.list()), v.list()) {
-            fail(Error::Foreign { op: op.name() });
-        }
-    }
-    let rule = AtNumbers {
-        x: slots.map(|slot| match slot {
-            Slot::Operand(v) => v.value(),
-            Slot::Number(x) => x,
-            Slot::Param(p) => T::of(p),
-        }),
-        p: slots.map(|slot| match slot {
-            Slot::Param(p) => p,
-            _ => 0.0,
-        }),
-    };
-    let (z, d, count) = op.visit(rule);
-    let Some(list) = list else {
-        return Var::constant(z);
-    };
-    let own = list.len();
-    let mut entries = [(own, T::zero()); 3];
-    for (k, entry) in entries.iter_mut().enumerate() {
-        *entry = match slots[k] {
-            Slot::Operand(v) => (v.id(), d[k]),
-            Slot::Number(_) | Slot::Param(_) => (own, rule.x[k]),
-        };
-    }
-    append(list, op, z, entries, count)
-}
-
-/// Evaluates a rule: its value, its partials, and how many places it has.
-#[derive(Clone, Copy)]
-struct AtNumbers<T> {
-    x: [T; 3],
-    p: [f64; 3],
-}
-
-impl<T: Real> Visitor for AtNumbers<T> {
-    type Output = (T, [T; 3], usize);
-    fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) -> Self::Output {
-        let x: [N<T>; A] = std::array::from_fn(|k| N(self.x[k]));
-        let p: [f64; P] = std::array::from_fn(|k| self.p[A + k]);
-        let z = E::value(x, p);
-        let mut d = [T::zero(); 3];
-        for (d, partial) in d.iter_mut().zip(E::partials(x, p, z)) {
-            *d = partial.0;
-        }
-        (z.0, d, A + P)
-    }
 }

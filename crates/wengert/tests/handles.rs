@@ -528,3 +528,48 @@ fn a_tape_is_as_before_after_an_operation_that_fails_halfway() {
     tape.limit_nodes(usize::MAX);
     assert_eq!((x * x).backward()[x], 2.0);
 }
+
+#[test]
+fn a_scalar_goes_in_two_registers() {
+    assert_eq!(size_of::<Var>(), 16);
+    assert_eq!(size_of::<Var<f32>>(), 16);
+}
+
+#[test]
+fn constants_keep_their_numbers() {
+    let numbers = [
+        0.0,
+        -0.0,
+        1.5,
+        -1e308,
+        5e-324,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+    ];
+    for number in numbers {
+        let constant: Var = Var::constant(number);
+        assert!(constant.is_constant());
+        assert_eq!(constant.value().to_bits(), number.to_bits());
+        let single: Var<f32> = Var::constant(number as f32);
+        assert_eq!(single.value().to_bits(), (number as f32).to_bits());
+    }
+    // Every pattern of bits that is a NaN, by its upper half.
+    for upper in [
+        0x7ff8_0000_u64,
+        0xfff8_0000,
+        0x7ff0_0000,
+        0xffff_ffff,
+        0x7fff_ffff,
+    ] {
+        for lower in [1_u64, 0, 0xffff_ffff] {
+            let number = f64::from_bits(upper << 32 | lower);
+            let constant: Var = Var::constant(number);
+            assert!(constant.is_constant(), "{upper:x} {lower:x}");
+            assert_eq!(constant.value().is_nan(), number.is_nan());
+            let tape = Tape::new();
+            let x = tape.var(2.0);
+            assert_eq!((x + constant).value().is_nan(), number.is_nan());
+            assert!((constant * constant).is_constant());
+        }
+    }
+}
