@@ -5,14 +5,14 @@ use std::fmt;
 use smallvec::SmallVec;
 
 use crate::error::{Error, or_panic};
-use crate::list::{List, Node, Term};
+use crate::list::{Aux, List, Node, Term};
 use crate::num::Arg;
 use crate::real::Real;
 use crate::rules::Op;
 use crate::rules::expand::{Elementwise, Visitor};
 use crate::rules::structural::TensorOp;
 use crate::tape::Tape;
-use crate::tensor::{Aux, Shape, Tensor, record, record_elementwise};
+use crate::tensor::{Shape, Tensor, record, record_elementwise};
 
 /// One entry of the list, as [`Tape::nodes`] shows it.
 ///

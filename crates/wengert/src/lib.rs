@@ -65,6 +65,8 @@ pub use checkpoint::Budget;
 pub use error::{Error, Shapes};
 pub use gradients::Gradients;
 pub use inspect::{Argument, NodeInfo};
+#[cfg(feature = "argmin")]
+pub use program::Objective;
 pub use program::{Lanes, Outputs, Over, Pattern, PointSum, Program, Sparse, Workspace};
 pub use real::Real;
 pub use rules::custom::CustomOp;

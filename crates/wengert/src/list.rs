@@ -12,11 +12,13 @@
 mod lifetime;
 mod many;
 mod place;
+mod tensors;
 mod watch;
 
 pub(crate) use lifetime::History;
 pub(crate) use many::Term;
 pub(crate) use place::Place;
+pub(crate) use tensors::Aux;
 
 use std::alloc::{self, Layout};
 use std::cell::{Cell, RefCell};
@@ -34,7 +36,6 @@ use crate::pages;
 use crate::real::Real;
 use crate::rules::Op;
 use crate::rules::structural::TensorOp;
-use crate::tensor::Aux;
 use crate::thread;
 
 /// Operands are 28-bit ids: the other four bits of each hold half of the opcode.

@@ -225,7 +225,7 @@ fn first_stretch<T: Real>(list: &List<T>, low: u32) -> (u32, Stretch<T>) {
     }
 }
 
-fn stretch_of<T: Real>(aux: &crate::tensor::Aux<T>) -> Stretch<T> {
+fn stretch_of<T: Real>(aux: &crate::list::Aux<T>) -> Stretch<T> {
     match &aux.op {
         TensorOp::Checkpoint(output) if output.index == 0 => {
             Stretch::Checkpoint(output.region.clone())

@@ -5,7 +5,7 @@ use argmin::solver::linesearch::MoreThuenteLineSearch;
 use argmin::solver::newton::NewtonCG;
 use argmin::solver::quasinewton::LBFGS;
 use argmin::solver::trustregion::{Steihaug, TrustRegion};
-use wengert::{Program, Var};
+use wengert::{Objective, Program, Var};
 
 fn valley(x: &[Var]) -> Var {
     x.windows(2)
@@ -62,6 +62,47 @@ fn the_three_agree_with_the_program() {
     let hessian = Hessian::hessian(&program, &x).unwrap();
     let dense = program.hessian(&x).unwrap();
     assert!(hessian.iter().flatten().eq(dense.iter()) && hessian.len() == 3);
+}
+
+#[test]
+fn a_closure_is_a_problem_too_and_may_branch() {
+    let x = vec![0.3, -0.4, 1.2];
+    let (program, closure) = (
+        Program::record(valley, &[0.0; 3]).unwrap(),
+        Objective(valley),
+    );
+    assert_eq!(closure.cost(&x).unwrap(), program.cost(&x).unwrap());
+    let near = |a: &[f64], b: &[f64]| {
+        a.len() == b.len()
+            && a.iter()
+                .zip(b)
+                .all(|(a, b)| (a - b).abs() <= 1e-12 * b.abs())
+    };
+    let by_closure = Gradient::gradient(&closure, &x).unwrap();
+    assert!(near(&by_closure, &program.gradient(&x).unwrap()));
+    let rows = Hessian::hessian(&closure, &x).unwrap();
+    for (row, expected) in rows.iter().zip(Hessian::hessian(&program, &x).unwrap()) {
+        assert!(near(row, &expected), "{row:?}");
+    }
+
+    // Huber's loss: quadratic within 0.5 of (1, 1, 1), linear outside.
+    let huber = |x: &[Var]| {
+        x.iter()
+            .map(|&x| {
+                let off = (x - 1.0).abs();
+                if off < 0.5 { off.square() } else { off - 0.25 }
+            })
+            .sum()
+    };
+    let found = Executor::new(
+        Objective(huber),
+        LBFGS::new(MoreThuenteLineSearch::new(), 3),
+    )
+    .configure(|state| state.param(vec![4.0, -2.0, 1.1]).max_iters(100))
+    .run()
+    .unwrap();
+    let best = found.state().get_best_param().unwrap();
+    assert!(best.iter().all(|x| (x - 1.0).abs() < 1e-5), "{best:?}");
 }
 
 #[test]

@@ -33,6 +33,8 @@ use crate::real::Real;
 use crate::tape::Tape;
 use crate::var::Var;
 
+#[cfg(feature = "argmin")]
+pub use argmin::Objective;
 pub use lanes::{Lanes, Over, PointSum};
 pub use sparse::{Pattern, Sparse};
 pub use workspace::Workspace;
