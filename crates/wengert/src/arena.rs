@@ -154,6 +154,7 @@ impl<T: Real> BufferPool<T> {
         let mut buffer = pooled.unwrap_or_else(|| {
             let mut fresh: Vec<T> = Vec::with_capacity(capacity);
             pages::prefer_large(fresh.as_mut_ptr().cast(), capacity * size_of::<T>());
+            pages::touch(fresh.as_mut_ptr().cast(), len * size_of::<T>());
             fresh
         });
         buffer.resize(len, T::zero());

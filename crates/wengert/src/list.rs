@@ -43,6 +43,8 @@ pub(crate) const MAX_NODES: u32 = 1 << 28;
 const ID_MASK: u32 = MAX_NODES - 1;
 const CHUNK_BITS: u32 = 16;
 const CHUNK: u32 = 1 << CHUNK_BITS;
+/// For so many nodes of a list's first chunk memory is asked for at once.
+const FIRST_NODES: u32 = 1 << 9;
 /// The generation of constants, which no list ever reaches.
 pub(crate) const CONSTANT: u32 = u32::MAX;
 /// What a list in the pool may keep for its next tape.
@@ -146,6 +148,8 @@ pub(crate) struct List<T: Real> {
     /// Where node 0 would be if the current chunk reached back to it.
     base: Cell<*mut Node<T>>,
     chunks: RefCell<Vec<*mut Node<T>>>,
+    /// Nodes of the first chunk whose memory has been asked for.
+    touched: Cell<u32>,
     /// Where `chunks` keeps them.
     table: Cell<*const *mut Node<T>>,
     state: RefCell<State<T>>,
@@ -183,6 +187,7 @@ impl<T: Real> List<T> {
             limit: Cell::new(0),
             base: Cell::new(std::ptr::null_mut()),
             chunks: RefCell::new(Vec::new()),
+            touched: Cell::new(0),
             table: Cell::new(std::ptr::null()),
             state: RefCell::new(State {
                 aux: Vec::new(),
@@ -377,6 +382,13 @@ impl<T: Real> List<T> {
             chunks.push(chunk.cast());
             self.table.set(chunks.as_ptr());
         }
+        if id < CHUNK && id >= self.touched.get() {
+            // No more than the tape will need, or a quarter more.
+            let end = (id + (id / 4).max(FIRST_NODES)).min(CHUNK);
+            let fresh = chunks[0].wrapping_add(id as usize);
+            pages::touch(fresh.cast(), (end - id) as usize * size_of::<Node<T>>());
+            self.touched.set(end);
+        }
         drop(chunks);
         self.enter(id, state.max_nodes, state.watch);
         Ok(())
@@ -387,7 +399,11 @@ impl<T: Real> List<T> {
         let start = id & !(CHUNK - 1);
         let chunk = self.chunks.borrow()[(id >> CHUNK_BITS) as usize];
         self.base.set(chunk.wrapping_sub(start as usize));
-        let end = if watch { id + 1 } else { start + CHUNK };
+        let end = match start {
+            _ if watch => id + 1,
+            0 => self.touched.get(),
+            _ => start + CHUNK,
+        };
         // A rewind may come back above a limit that was lowered meanwhile.
         self.limit.set(end.min(max_nodes).max(id));
     }

@@ -18,3 +18,21 @@ pub(crate) fn prefer_large(start: *mut u8, bytes: usize) {
     #[cfg(not(all(target_os = "linux", not(miri))))]
     let _ = (start, bytes);
 }
+
+const SMALL: usize = 1 << 12;
+
+/// Gets the pages of a piece of memory, which is about to be written, in one go and not one by one at the first write to each.
+pub(crate) fn touch(start: *mut u8, bytes: usize) {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    {
+        let skipped = start.align_offset(SMALL).min(bytes);
+        let whole = (bytes - skipped) / SMALL * SMALL;
+        if whole > SMALL {
+            // SAFETY: the range lies within the piece, and what is in it stays as it is. A kernel that
+            // does not know the advice refuses it.
+            unsafe { libc::madvise(start.add(skipped).cast(), whole, libc::MADV_POPULATE_WRITE) };
+        }
+    }
+    #[cfg(not(all(target_os = "linux", not(miri))))]
+    let _ = (start, bytes);
+}
