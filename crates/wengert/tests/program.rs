@@ -134,6 +134,13 @@ fn what_is_not_needed_or_there_already_is_no_instruction() {
     assert_eq!(count(|x| x[0] * 0.0), 1);
     let zero = Program::record(|x| x[0] + 0.0, &[1.0]).unwrap();
     assert!(zero.value(&[-0.0]).unwrap()[0].is_sign_positive());
+    // Of a thousand users of one value, each is found again; the sum is one instruction, and there is a last one.
+    let users = |x: &[Var]| {
+        let y = x[0].sin();
+        let all = || (0..1000).map(|k| (y + f64::from(k)).exp());
+        all().sum::<Var>() * all().rev().sum::<Var>() * x[1]
+    };
+    assert_eq!(count(users), 1 + 1000 + 1000 + 2 + 2);
     // A determinant by cofactors: 109,600 operations that are few different ones.
     fn minor(m: &[Vec<Var>], columns: &[usize]) -> Var {
         let row = m.len() - columns.len();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::guards::Asked;
-use crate::program::build::Place;
+use crate::program::instructions::Place;
 use crate::program::sums::{Sums, Term};
 use crate::rules::Op;
 

@@ -1,20 +1,20 @@
-//! Fusion whose terms nobody else needs, as one instruction each.
+//! Fusion of sums whose terms nobody else needs, as one instruction each.
 //!
 //! A sum of products is most of what linear algebra records: every product a result of its own, and every partial
 //! sum. As one instruction it reads its factors and writes one number. The terms are added in the order in which they
 //! were, so no bit changes.
 
-use crate::program::build::{Instruction, Place, Which};
+use crate::program::instructions::{Instruction, Place, Which};
 use crate::rules::Op;
 
 /// What becomes of an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     Alone,
-    /// Part of a later sum.
+    /// Part of a later sum, the only one that uses it.
     Absorbed,
-    /// The sum of some terms, from one to before the other.
-    Sum(u32, u32),
+    /// The last addition of a sum.
+    Sum,
 }
 
 /// A place, or the product of two, added or subtracted.
@@ -31,144 +31,170 @@ impl Summand {
     }
 }
 
-/// The sums among some instructions.
+/// Some instructions, and the sums among them.
 pub(super) struct Fusion {
+    pub(super) instructions: Vec<Instruction>,
     pub(super) shapes: Vec<Shape>,
-    pub(super) terms: Vec<Summand>,
+    /// How many instructions are not part of others.
+    pub(super) left: usize,
+    /// How many terms the sums have together.
+    pub(super) terms: usize,
 }
 
 impl Fusion {
     /// Finds the sums; what a root names stays an instruction.
-    pub(super) fn of(instructions: &[Instruction], roots: impl Iterator<Item = Place>) -> Self {
-        let mut uses = vec![0_u32; instructions.len()];
-        let arguments = instructions.iter().flat_map(Instruction::args).copied();
-        for place in arguments.chain(roots) {
-            if let Which::Result(number) = place.which() {
-                uses[number] += 1;
-            }
-        }
+    pub(super) fn of(
+        mut instructions: Vec<Instruction>,
+        roots: impl Iterator<Item = Place>,
+    ) -> Self {
+        let shared = shared(&instructions, roots);
+        lead_with_the_longest(&mut instructions, &shared);
         let mut found = Self {
             shapes: vec![Shape::Alone; instructions.len()],
-            terms: Vec::new(),
+            left: instructions.len(),
+            terms: 0,
+            instructions,
         };
-        let lengths = lengths(instructions, &uses);
-        for number in (0..instructions.len()).rev() {
-            if lengths[number] > 0 && found.shapes[number] == Shape::Alone {
-                found.take(instructions, &uses, &lengths, number);
+        for number in (0..found.instructions.len()).rev() {
+            if found.shapes[number] == Shape::Alone && is_sum(&found.instructions[number]) {
+                found.take(&shared, number);
             }
         }
         found
     }
 
-    /// How many instructions are part of others.
-    pub(super) fn absorbed(&self) -> usize {
-        let absorbed = |shape: &&Shape| **shape == Shape::Absorbed;
-        self.shapes.iter().filter(absorbed).count()
+    /// Appends the terms of a sum, in the order in which they are added.
+    pub(super) fn terms_of(&self, number: usize, terms: &mut Vec<Summand>) {
+        let start = terms.len();
+        let mut at = number;
+        loop {
+            let (rest, term, minus) = split(&self.instructions[at]);
+            terms.push(self.summand(term, minus));
+            match self.absorbed(rest) {
+                Some(next) if is_sum(&self.instructions[next]) => at = next,
+                _ => break terms.push(self.summand(rest, false)),
+            }
+        }
+        terms[start..].reverse();
     }
 
-    /// The terms of a sum.
-    pub(super) fn terms_of(&self, shape: Shape) -> Option<&[Summand]> {
-        match shape {
-            Shape::Sum(start, end) => Some(&self.terms[start as usize..end as usize]),
-            _ => None,
+    fn summand(&self, place: Place, minus: bool) -> Summand {
+        let factors = match self
+            .absorbed(place)
+            .map(|number| self.instructions[number].args())
+        {
+            None => {
+                return Summand {
+                    factors: [place; 2],
+                    product: false,
+                    minus,
+                };
+            }
+            Some(&[x]) => [x, x],
+            Some(factors) => [factors[0], factors[1]],
+        };
+        Summand {
+            factors,
+            product: true,
+            minus,
         }
+    }
+
+    fn absorbed(&self, place: Place) -> Option<usize> {
+        result(place).filter(|&number| self.shapes[number] == Shape::Absorbed)
     }
 
     /// Makes the sum that ends with an instruction one, if it is worth it.
-    fn take(&mut self, instructions: &[Instruction], uses: &[u32], lengths: &[u32], number: usize) {
-        let start = self.terms.len();
-        let mut products = 0;
+    fn take(&mut self, shared: &[bool], number: usize) {
+        let (mut terms, mut absorbed) = (2, 0);
         let mut at = number;
         loop {
-            let (rest, term, minus) = split(&instructions[at], |place| {
-                partial_sum(instructions, uses, place).map_or(0, |number| lengths[number])
-            });
-            products += usize::from(self.push(instructions, uses, term, minus));
-            let Some(next) = partial_sum(instructions, uses, rest) else {
-                products += usize::from(self.push(instructions, uses, rest, false));
-                break;
-            };
-            self.shapes[next] = Shape::Absorbed;
-            at = next;
+            let (rest, term, _) = split(&self.instructions[at]);
+            absorbed += usize::from(self.absorb(shared, term, is_product).is_some());
+            match self.absorb(shared, rest, is_sum) {
+                Some(next) => at = next,
+                None => {
+                    absorbed += usize::from(self.absorb(shared, rest, is_product).is_some());
+                    break;
+                }
+            }
+            absorbed += 1;
+            terms += 1;
         }
-        let end = self.terms.len();
-        if products == 0 && end - start == 2 {
-            // Two numbers: the rule of addition does no more.
-            self.terms.truncate(start);
-            return;
+        // Of two numbers alone the rule of addition makes no more.
+        if absorbed > 0 {
+            self.shapes[number] = Shape::Sum;
+            self.left -= absorbed;
+            self.terms += terms;
         }
-        self.terms[start..].reverse();
-        self.shapes[number] = Shape::Sum(start as u32, end as u32);
     }
 
-    /// Appends a term, and says whether it is a product that is absorbed.
-    fn push(
+    /// Takes in the instruction whose result this is, if nobody else uses it and it is of a kind.
+    fn absorb(
         &mut self,
-        instructions: &[Instruction],
-        uses: &[u32],
+        shared: &[bool],
         place: Place,
-        minus: bool,
-    ) -> bool {
-        let product = only_use(uses, place).filter(|&number| {
-            let factor = &instructions[number];
-            !factor.stopped && matches!(factor.op, Op::mul | Op::square)
-        });
-        let factors = match product {
-            None => [place; 2],
-            Some(number) => {
-                self.shapes[number] = Shape::Absorbed;
-                let args = instructions[number].args();
-                [args[0], *args.last().expect("a product has factors")]
-            }
-        };
-        self.terms.push(Summand {
-            factors,
-            product: product.is_some(),
-            minus,
-        });
-        product.is_some()
+        kind: impl Fn(&Instruction) -> bool,
+    ) -> Option<usize> {
+        let number = only_use(shared, place).filter(|&number| kind(&self.instructions[number]))?;
+        self.shapes[number] = Shape::Absorbed;
+        Some(number)
     }
 }
 
-/// For each sum or difference of two, how many of them end with it; zero for everything else.
-fn lengths(instructions: &[Instruction], uses: &[u32]) -> Vec<u32> {
+/// Which instructions' results are used more than once.
+fn shared(instructions: &[Instruction], roots: impl Iterator<Item = Place>) -> Vec<bool> {
+    let mut uses = vec![0_u8; instructions.len()];
+    let arguments = instructions.iter().flat_map(Instruction::args).copied();
+    for number in arguments.chain(roots).filter_map(result) {
+        uses[number] = uses[number].saturating_add(1);
+    }
+    // In place: both take a byte.
+    uses.into_iter().map(|uses| uses > 1).collect()
+}
+
+/// Turns every addition round whose second operand is the longer sum: that is the one which goes on.
+fn lead_with_the_longest(instructions: &mut [Instruction], shared: &[bool]) {
+    // How many additions and subtractions end with each; zero for everything else.
     let mut lengths = vec![0_u32; instructions.len()];
-    for (number, instruction) in instructions.iter().enumerate() {
-        if is_sum(instruction) {
-            let length =
-                |place| partial_sum(instructions, uses, place).map_or(0, |number| lengths[number]);
-            let (rest, _, _) = split(instruction, length);
-            lengths[number] = 1 + length(rest);
+    for number in 0..instructions.len() {
+        if !is_sum(&instructions[number]) {
+            continue;
+        }
+        let length = |place| only_use(shared, place).map_or(0, |number| lengths[number]);
+        let (rest, term, minus) = split(&instructions[number]);
+        let (rest, term) = (length(rest), length(term));
+        lengths[number] = 1 + if minus { rest } else { rest.max(term) };
+        if !minus && term > rest {
+            instructions[number].swap();
         }
     }
-    lengths
 }
 
 fn is_sum(instruction: &Instruction) -> bool {
     !instruction.stopped && matches!(instruction.op, Op::add | Op::sub)
 }
 
-/// The instruction whose result this is, if nobody else uses it.
-fn only_use(uses: &[u32], place: Place) -> Option<usize> {
+fn is_product(instruction: &Instruction) -> bool {
+    !instruction.stopped && matches!(instruction.op, Op::mul | Op::square)
+}
+
+fn result(place: Place) -> Option<usize> {
     match place.which() {
-        Which::Result(number) if uses[number] == 1 => Some(number),
+        Which::Result(number) => Some(number),
         _ => None,
     }
 }
 
-fn partial_sum(instructions: &[Instruction], uses: &[u32], place: Place) -> Option<usize> {
-    only_use(uses, place).filter(|&number| is_sum(&instructions[number]))
+/// The instruction whose result this is, if nobody else uses it.
+fn only_use(shared: &[bool], place: Place) -> Option<usize> {
+    result(place).filter(|&number| !shared[number])
 }
 
 /// The partial sum to go on with, the last term, and whether that is subtracted.
-fn split(instruction: &Instruction, length: impl Fn(Place) -> u32) -> (Place, Place, bool) {
+fn split(instruction: &Instruction) -> (Place, Place, bool) {
     let [x, y] = *instruction.args() else {
         unreachable!("a sum has two operands")
     };
-    match instruction.op {
-        Op::sub => (x, y, true),
-        // Of two sums the longer goes on; the order of two operands does not matter for the bits.
-        _ if length(y) > length(x) => (y, x, false),
-        _ => (x, y, false),
-    }
+    (x, y, instruction.op == Op::sub)
 }

@@ -12,6 +12,7 @@ mod directions;
 #[cfg(feature = "serde")]
 mod file;
 mod fuse;
+mod instructions;
 mod lanes;
 mod pattern;
 mod replay;

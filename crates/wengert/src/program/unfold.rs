@@ -8,8 +8,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::checkpoint::Region;
 use crate::error::Error;
-use crate::list::List;
-use crate::program::build::{Need, depends};
+use crate::list::{List, State};
 use crate::rules::structural::TensorOp;
 
 /// The nodes of a list with those of its regions in their places.
@@ -58,34 +57,49 @@ impl Unfolded {
         if !state.aux[seen..].iter().any(|aux| is_region(&aux.op)) {
             return Vec::new();
         }
-        let count = list.len();
-        let needs = depends(&list.nodes(count), &state, inputs, &self.order(count));
+        let depends = self.depends(list, &state, inputs);
         let regions = state.aux[seen..].iter().filter_map(|aux| match &aux.op {
             TensorOp::Checkpoint(output) if output.index == 0 => Some((aux.node, &output.region)),
             _ => None,
         });
         regions
-            .filter(|(id, _)| needs[*id as usize] != Need::Not)
+            .filter(|(id, _)| depends[*id as usize])
             .map(|(id, region)| (id, region.clone()))
             .collect()
     }
 
+    /// Which nodes depend on the inputs.
+    fn depends(&self, list: &List<f64>, state: &State<f64>, inputs: &[u32]) -> Vec<bool> {
+        let count = list.len();
+        let nodes = list.nodes(count);
+        let mut depends = vec![false; count as usize];
+        for &input in inputs {
+            depends[input as usize] = true;
+        }
+        for id in self.order(count).into_iter().flatten() {
+            // A place that is none points at the node itself, whose own entry does not change.
+            let mut operands = state.operands_of(id, nodes.get(id));
+            depends[id as usize] |= operands.any(|operand| depends[operand as usize]);
+        }
+        depends
+    }
+
     /// The nodes below `count`, and those of their regions, in an order in which operands come first.
-    pub(super) fn order(&self, count: u32) -> Vec<u32> {
+    pub(super) fn order(&self, count: u32) -> Vec<Range<u32>> {
         let recorded_again = self.regions.values().map(|range| range.start).min();
-        let mut order = Vec::with_capacity(count as usize);
+        let mut order = Vec::new();
         self.walk(0..recorded_again.unwrap_or(count).min(count), &mut order);
         order
     }
 
-    fn walk(&self, nodes: Range<u32>, order: &mut Vec<u32>) {
+    fn walk(&self, nodes: Range<u32>, order: &mut Vec<Range<u32>>) {
         let mut from = nodes.start;
         for (&id, region) in self.regions.range(nodes.clone()) {
-            order.extend(from..id);
+            order.push(from..id);
             self.walk(region.clone(), order);
             from = id;
         }
-        order.extend(from..nodes.end);
+        order.push(from..nodes.end);
     }
 
     /// The node that a region's node was recorded as again.
