@@ -97,16 +97,18 @@ fn star_in(rows: &[Vec<u32>], order: &[usize], limit: usize) -> Option<Colouring
     let mut forbidden = Forbidden::default();
     // How many have each colour.
     let mut sizes: Vec<u32> = Vec::new();
-    for &v in order {
+    for (coloured, &v) in order.iter().enumerate() {
         let neighbours = |of: usize| {
             rows[of]
                 .iter()
                 .map(|&n| n as usize)
                 .filter(move |&n| n != of)
         };
+        // Next to everybody so far it needs a new colour, and no look at the paths, of which a full matrix has n^3.
+        let all = neighbours(v).filter(|&w| of[w].is_some()).count() == coloured;
         for w in neighbours(v) {
             forbidden.forbid(of[w], v);
-            if of[w].is_some_and(|colour| sizes[colour as usize] == 1) {
+            if all || of[w].is_some_and(|colour| sizes[colour as usize] == 1) {
                 // No path goes on from a neighbour to this one's colour, for nobody else has it.
                 continue;
             }

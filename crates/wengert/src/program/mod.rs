@@ -17,6 +17,7 @@ mod lanes;
 mod pattern;
 mod replay;
 mod schedule;
+mod sets;
 mod sparse;
 mod sums;
 mod unfold;

@@ -1,78 +1,55 @@
 //! Which derivatives can be other than zero.
 
-use std::collections::HashSet;
-use std::rc::Rc;
-
-use rustc_hash::FxBuildHasher;
-
+use crate::inspect::Arity;
+use crate::program::sets::{EMPTY, Set, Sets, Unions, alone};
 use crate::program::{Code, Kind};
 use crate::rules::Op;
 
-/// Inputs in rising order; nodes that depend on the same inputs share one list.
-type Inputs = Rc<[u32]>;
-
-/// Lists whose union is meant. A long sum hands its parts on, and they are put together once, at its end.
-type Parts = Vec<Inputs>;
-
 /// For each output, the inputs that it depends on, differentiably.
 pub(super) fn jacobian(code: &Code) -> Vec<Vec<u32>> {
-    let mut rows = vec![Vec::new(); code.outputs.len()];
-    walk(
-        code,
-        code.inputs,
-        |_, _| None,
-        |output, inputs| rows[output] = inputs.to_vec(),
-    );
-    rows
+    let (unions, set_of) = walk(code, code.inputs, |_, _| {});
+    let outputs = || code.outputs.iter().map(|&slot| set_of[slot as usize]);
+    let mut sets = Sets::new(unions, outputs().filter(|&set| set != EMPTY));
+    let row = |set: Set| {
+        if set == EMPTY {
+            return Vec::new();
+        }
+        let members = sets.ask(set);
+        let mut row = sets.list(members).to_vec();
+        sets.let_go(set);
+        row.sort_unstable();
+        row
+    };
+    outputs().map(row).collect()
 }
 
 /// For each input, the inputs beside which it occurs in an operation that is not linear in both, in rising order.
 ///
 /// Of the first `n` inputs alone.
 pub(super) fn hessian(code: &Code, n: usize) -> Vec<Vec<u32>> {
-    let mut rows: Vec<Vec<u32>> = vec![Vec::new(); n];
-    // A block of pairs is entered once, however many operations have it.
-    let mut entered = HashSet::with_hasher(FxBuildHasher);
-    let mut kept: Vec<Inputs> = Vec::new();
-    walk(
-        code,
-        n,
-        |op, parts| {
-            let pairs: &[(usize, usize)] = match (op, parts.len()) {
-                (op, _) if is_linear(op) => return None,
-                (Op::mul, _) => &[(0, 1)],
-                (Op::div, _) => &[(0, 1), (1, 1)],
-                (_, 1) => &[(0, 0)],
-                (_, 2) => &[(0, 0), (0, 1), (1, 1)],
-                _ => &[(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)],
-            };
-            let inputs: Vec<Inputs> = parts.iter_mut().map(whole).collect();
-            for &(a, b) in pairs {
-                let (x, y) = (&inputs[a], &inputs[b]);
-                let (p, q) = (x.as_ptr() as usize, y.as_ptr() as usize);
-                if x.is_empty() || y.is_empty() || !entered.insert((p.min(q), p.max(q))) {
-                    continue;
-                }
-                // The lists stay, so that no other takes their address.
-                kept.extend([x.clone(), y.clone()]);
-                for &i in x.iter() {
-                    rows[i as usize].extend_from_slice(y);
-                }
-                if p != q {
-                    for &j in y.iter() {
-                        rows[j as usize].extend_from_slice(x);
-                    }
-                }
-            }
-            Some(whole(&mut inputs.into_iter().collect()))
-        },
-        |_, _| {},
-    );
-    for row in &mut rows {
-        row.sort_unstable();
-        row.dedup();
+    let mut meetings: Vec<[Set; 2]> = Vec::new();
+    let (unions, _) = walk(code, n, |op, sets| {
+        let pairs: &[(usize, usize)] = match (op, sets.len()) {
+            (op, _) if is_linear(op) => &[],
+            (Op::mul, _) => &[(0, 1)],
+            (Op::div, _) => &[(0, 1), (1, 1)],
+            (_, 1) => &[(0, 0)],
+            (_, 2) => &[(0, 0), (0, 1), (1, 1)],
+            _ => &[(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)],
+        };
+        let pairs = pairs.iter().map(|&(a, b)| [sets[a], sets[b]]);
+        meetings.extend(pairs.filter(|pair| !pair.contains(&EMPTY)));
+    });
+    let mut sets = Sets::new(unions, meetings.iter().flatten().copied());
+    let mut upper = Upper::new(n);
+    for [a, b] in meetings {
+        let (x, y) = (sets.ask(a), sets.ask(b));
+        sets.meet(x, y, |i, j| upper.enter(i, j));
+        sets.room = upper.entries;
+        sets.let_go(a);
+        sets.let_go(b);
     }
-    rows
+    upper.mirrored()
 }
 
 /// Whether the partials are constants, piece by piece.
@@ -112,85 +89,101 @@ fn is_linear(op: Op) -> bool {
     )
 }
 
-/// Carries the sets of the first `n` inputs through the program. `operation` gets the opcode and the sets of the inputs, and
-/// gives the result's, if it needed to know them; `output` gets the number of an output and its set.
-fn walk(
-    code: &Code,
-    n: usize,
-    mut operation: impl FnMut(Op, &mut [Parts]) -> Option<Inputs>,
-    mut output: impl FnMut(usize, &[u32]),
-) {
-    let mut uses = vec![0_u32; code.slots()];
-    for run in code.runs.iter().filter(|run| !run.stopped) {
-        for args in code.args_of(run) {
-            code.each_operand(run.kind, args, |slot| uses[slot] += 1);
-        }
+/// Carries the sets of the first `n` inputs through what the outputs depend on, differentiably: gives the unions and
+/// each slot's set, and tells each operation and the sets of its inputs.
+fn walk(code: &Code, n: usize, mut operation: impl FnMut(Op, &[Set])) -> (Unions, Vec<Set>) {
+    let live = live(code);
+    let mut unions = Unions::new(n);
+    let mut set_of = vec![EMPTY; code.slots()];
+    for (input, set) in set_of[..n].iter_mut().enumerate() {
+        *set = alone(input);
     }
-    for &slot in &code.outputs {
-        uses[slot as usize] += 1;
-    }
-    let mut sets: Vec<Parts> = vec![Parts::new(); code.slots()];
-    for (k, set) in sets[..n].iter_mut().enumerate() {
-        set.push(Rc::from([k as u32]));
-    }
-    // A set is let go after its last use, so that memory follows what is alive.
-    let mut take = |sets: &mut Vec<Parts>, slot: usize| {
-        uses[slot] -= 1;
-        if uses[slot] == 0 {
-            return std::mem::take(&mut sets[slot]);
-        }
-        vec![whole(&mut sets[slot])]
-    };
+    let mut parts = Vec::new();
     for run in code.runs.iter().filter(|run| !run.stopped) {
         let first = code.slot_of(run);
         for (args, slot) in code.args_of(run).iter().zip(first..) {
-            let mut apply = |op: Op, slots: &mut dyn Iterator<Item = usize>| {
-                let mut parts: Vec<Parts> = slots.map(|slot| take(&mut sets, slot)).collect();
-                match operation(op, &mut parts) {
-                    Some(inputs) => vec![inputs],
-                    None => parts.into_iter().reduce(join).unwrap_or_default(),
-                }
-            };
-            sets[slot] = match run.kind {
+            if !live[slot] {
+                continue;
+            }
+            match run.kind {
                 Kind::Rule(op) => {
-                    let (inputs, _) = op.visit(crate::inspect::Arity);
-                    apply(op, &mut args[..inputs].iter().map(|&slot| slot as usize))
+                    let (inputs, _) = op.visit(Arity);
+                    parts.extend(args[..inputs].iter().map(|&slot| set_of[slot as usize]));
+                    operation(op, &parts);
                 }
                 Kind::Sum => {
-                    let terms = code.terms_of(args).iter().map(|term| {
-                        let op = term.second().map_or(Op::copy, |_| Op::mul);
-                        apply(op, &mut term.slots())
-                    });
-                    terms.reduce(join).unwrap_or_default()
+                    for term in code.terms_of(args) {
+                        let from = parts.len();
+                        parts.extend(term.slots().map(|slot| set_of[slot]));
+                        if term.second().is_some() {
+                            operation(Op::mul, &parts[from..]);
+                        }
+                    }
                 }
-            };
+            }
+            set_of[slot] = unions.of(&mut parts);
         }
     }
-    for (k, &slot) in code.outputs.iter().enumerate() {
-        output(k, &whole(&mut sets[slot as usize]));
+    (unions, set_of)
+}
+
+/// The slots through which a derivative passes to an output.
+fn live(code: &Code) -> Vec<bool> {
+    let mut live = vec![false; code.slots()];
+    for &slot in &code.outputs {
+        live[slot as usize] = true;
     }
-}
-
-fn join(a: Parts, b: Parts) -> Parts {
-    let (mut more, fewer) = if a.len() >= b.len() { (a, b) } else { (b, a) };
-    more.extend(fewer);
-    more
-}
-
-/// The union of the parts, which take its place; one of them, if it holds all the others.
-fn whole(parts: &mut Parts) -> Inputs {
-    let all = match &parts[..] {
-        [one] => return one.clone(),
-        several => {
-            let mut all = several.concat();
-            all.sort_unstable();
-            all.dedup();
-            match several.iter().find(|part| part.len() == all.len()) {
-                Some(same) => same.clone(),
-                None => all.into(),
+    for run in code.runs.iter().rev().filter(|run| !run.stopped) {
+        for (args, slot) in code.args_of(run).iter().zip(code.slot_of(run)..) {
+            if live[slot] {
+                code.each_operand(run.kind, args, |operand| live[operand] = true);
             }
         }
-    };
-    *parts = vec![all.clone()];
-    all
+    }
+    live
+}
+
+/// The entries of a symmetric matrix on and above its diagonal, some of them more than once.
+struct Upper {
+    rows: Vec<Vec<u32>>,
+    /// At how many entries a row is sorted, and what is there twice is taken out.
+    limits: Vec<usize>,
+    entries: usize,
+}
+
+impl Upper {
+    fn new(n: usize) -> Self {
+        Self {
+            rows: vec![Vec::new(); n],
+            limits: vec![32; n],
+            entries: 0,
+        }
+    }
+
+    fn enter(&mut self, i: u32, j: u32) {
+        let (i, j) = (i.min(j) as usize, i.max(j));
+        let row = &mut self.rows[i];
+        row.push(j);
+        self.entries += 1;
+        if row.len() == self.limits[i] {
+            row.sort_unstable();
+            row.dedup();
+            self.entries -= self.limits[i] - row.len();
+            self.limits[i] = self.limits[i].max(2 * row.len());
+        }
+    }
+
+    /// All rows, each in rising order.
+    fn mirrored(self) -> Vec<Vec<u32>> {
+        let mut all: Vec<Vec<u32>> = vec![Vec::new(); self.rows.len()];
+        for (i, mut row) in self.rows.into_iter().enumerate() {
+            row.sort_unstable();
+            row.dedup();
+            for &j in row.iter().filter(|&&j| j as usize != i) {
+                all[j as usize].push(i as u32);
+            }
+            all[i].append(&mut row);
+        }
+        all
+    }
 }
