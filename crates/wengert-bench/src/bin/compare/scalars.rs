@@ -73,13 +73,12 @@ pub(crate) fn compare<O: Objective>(objective: &O, reps: usize) -> Measured {
     let mut recorder = Tape::new();
     let mut swept = Tape::new();
     let (_, output) = record(&mut swept, &x, evaluate);
-    let start = thread_seconds();
-    let (own, program) = {
+    let (frozen, (own, program)) = {
         let mut tape = Tape::new();
         let (x, y) = record(&mut tape, &x, evaluate);
-        kept_by(|| tape.freeze(&x, &[y]).expect("scalars alone"))
+        let freeze = || tape.freeze(&x, &[y]).expect("scalars alone");
+        Cold::measure("freezing", || kept_by(freeze))
     };
-    let freezing = thread_seconds() - start;
     let (peak, mut workspace) = peak_of(|| {
         let mut workspace = program.workspace();
         workspace.value_and_gradient(&x).expect("the same input");
@@ -121,11 +120,12 @@ pub(crate) fn compare<O: Objective>(objective: &O, reps: usize) -> Measured {
     #[cfg(feature = "peers")]
     colds.iter().for_each(|cold| cold.print(&times, nodes));
     println!(
-        "{PROGRAM}: {} instructions, recorded and frozen in {:.1} us, {:.2} x an eager gradient; \
-         {:.1} bytes a recorded operation and {:.1} in a run, {program_allocations} allocations in a later run",
+        "{PROGRAM}: {} instructions, frozen in {:.1} us, {:.2} x an eager gradient, with {:.1} bytes a recorded operation; \
+         {:.1} bytes stay, {:.1} are in a run, {program_allocations} allocations in a later run",
         program.len(),
-        1e6 * freezing,
-        freezing / times.of(EAGER).median(),
+        1e6 * frozen.seconds,
+        frozen.seconds / times.of(EAGER).median(),
+        frozen.peak as f64 / nodes as f64,
         own as f64 / nodes as f64,
         peak as f64 / nodes as f64,
     );
