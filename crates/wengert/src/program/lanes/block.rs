@@ -7,17 +7,20 @@ use pulp::Arch;
 
 use crate::error::Error;
 use crate::num::{LeftOps, N};
-use crate::program::Kind;
 use crate::program::code::branch_changed;
+use crate::program::lanes::aligned::Aligned;
 use crate::program::lanes::kernels::{Carried, Dispatch, Forward, Reverse, Tangents};
 use crate::program::lanes::sums::PointSums;
-use crate::program::lanes::{Few, LANES, Lanes, PointRun, SHARED};
+use crate::program::lanes::{LANES, Lanes, PointRun, SHARED};
+use crate::program::{Kind, Run};
 
 /// The sum in a fixed order that has no long chain.
 pub(super) fn pairwise(x: &[f64]) -> f64 {
     match x {
         [] => 0.0,
         [x] => *x,
+        // As below, without a call for each number.
+        [a, b, c, d, e, f, g, h] => ((a + b) + (c + d)) + ((e + f) + (g + h)),
         _ => {
             let (low, high) = x.split_at(x.len() / 2);
             pairwise(low) + pairwise(high)
@@ -28,11 +31,11 @@ pub(super) fn pairwise(x: &[f64]) -> f64 {
 /// A block's memory.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    values: Vec<f64>,
-    tangents: Vec<f64>,
+    values: Aligned,
+    tangents: Aligned,
     /// Adjoints, and their tangents.
-    adjoints: [Vec<f64>; 2],
-    totals: [Vec<Few>; 2],
+    adjoints: [Aligned; 2],
+    totals: [Aligned; 2],
 }
 
 /// The numbers of some points: one after another for each slot.
@@ -53,9 +56,8 @@ impl<'a> Block<'a> {
     pub(super) fn new(lanes: &'a Lanes, shared: [&'a [f64]; 2]) -> Self {
         let width = lanes.width();
         let mut scratch = lanes.scratches.take();
-        scratch
-            .values
-            .resize((lanes.inputs + lanes.args.len()) * width, 0.0);
+        let numbers = (lanes.inputs + lanes.args.len()) * width;
+        scratch.values.resize(numbers);
         Self {
             lanes,
             shared,
@@ -98,30 +100,39 @@ impl<'a> Block<'a> {
 
     pub(super) fn forward(&mut self) -> Result<(), Error> {
         let width = self.width;
-        for PointRun { run, .. } in &self.lanes.runs {
-            let (args, shared) = (self.lanes.args_of(run), self.shared[0]);
-            let at = self.lanes.slot_of(run) * width;
-            let (before, out) = self.scratch.values.split_at_mut(at);
-            let out = &mut out[..args.len() * width];
+        // Runs of one operation that follow each other, as in a chain of products, cost one dispatch.
+        let chained = |a: &PointRun, b: &PointRun| {
+            a.run.kind == b.run.kind && matches!(a.run.kind, Kind::Rule(_))
+        };
+        for runs in self.lanes.runs.chunk_by(chained) {
+            let run = Run {
+                end: runs[runs.len() - 1].run.end,
+                ..runs[0].run
+            };
+            let (args, shared) = (self.lanes.args_of(&run), self.shared[0]);
+            let at = self.lanes.slot_of(&run) * width;
             match run.kind {
                 Kind::Rule(op) => op.visit(Dispatch {
                     arch: self.arch,
                     kernel: Forward {
                         args,
                         shared,
-                        before,
-                        out,
+                        values: &mut self.scratch.values,
+                        at,
                         width,
                     },
                 }),
-                Kind::Sum => PointSums {
-                    args,
-                    terms: &self.lanes.terms,
-                    shared: [shared],
-                    values: [before],
-                    width,
+                Kind::Sum => {
+                    let (before, out) = self.scratch.values.split_at_mut(at);
+                    PointSums {
+                        args,
+                        terms: &self.lanes.terms,
+                        shared: [shared],
+                        values: [before],
+                        width,
+                    }
+                    .forward(self.arch, &mut out[..args.len() * width]);
                 }
-                .forward(self.arch, out),
             }
         }
         for guard in &self.lanes.guards {
@@ -141,7 +152,7 @@ impl<'a> Block<'a> {
         let Scratch {
             values, tangents, ..
         } = &mut self.scratch;
-        tangents.resize(values.len(), 0.0);
+        tangents.resize(values.len());
         tangents[..self.lanes.inputs * width].fill(0.0);
         for PointRun { run, .. } in &self.lanes.runs {
             let args = self.lanes.args_of(run);
@@ -179,17 +190,23 @@ impl<'a> Block<'a> {
 
     /// Zero for what points share, of each of `sweeps` sweeps: adjoints, and with `orders` of 2 their tangents.
     pub(super) fn clear_totals(&mut self, sweeps: usize, orders: usize) {
-        for totals in &mut self.scratch.totals {
-            totals.clear();
-        }
-        for totals in &mut self.scratch.totals[..orders] {
-            totals.resize(sweeps * self.shared[0].len(), [0.0; LANES]);
+        for (order, totals) in self.scratch.totals.iter_mut().enumerate() {
+            let sweeps = if order < orders { sweeps } else { 0 };
+            totals.resize(sweeps * self.shared[0].len() * LANES);
+            totals.fill(0.0);
         }
     }
 
     /// The totals of what the points share, of all sweeps; and their tangents.
     pub(super) fn totals(&self) -> [Vec<f64>; 2] {
-        let all = |totals: &Vec<Few>| totals.iter().map(|few| pairwise(few)).collect();
+        let all = |totals: &Aligned| {
+            totals
+                .as_chunks::<LANES>()
+                .0
+                .iter()
+                .map(|few| pairwise(few))
+                .collect()
+        };
         self.scratch.totals.each_ref().map(all)
     }
 
@@ -214,11 +231,11 @@ impl<'a> Block<'a> {
         let values = first::<_, C>([&values[..], &tangents[..]]);
         let shared = first::<_, C>(self.shared);
         let count = self.shared[0].len();
-        let mut totals = first_mut::<_, C>(totals).map(|totals| match sweep {
+        let mut totals = first_mut::<C>(totals).map(|totals| match sweep {
             None => &mut [][..],
-            Some(sweep) => &mut totals[sweep * count..][..count],
+            Some(sweep) => &mut totals.as_chunks_mut().0[sweep * count..][..count],
         });
-        let mut adjoints = first_mut::<_, C>(adjoints);
+        let mut adjoints = first_mut::<C>(adjoints);
         // Nobody asks for the adjoints of points' own numbers where totals are wanted.
         let all = sweep.is_none();
         let runs = self.lanes.runs.iter().rev();
@@ -271,7 +288,7 @@ impl<'a> Block<'a> {
         let outputs = self.lanes.outputs.iter();
         let outputs = outputs.filter(|&&slot| slot & SHARED == 0);
         for adjoints in &mut self.scratch.adjoints[..parts] {
-            adjoints.resize(self.scratch.values.len(), 0.0);
+            adjoints.resize(self.scratch.values.len());
             for &slot in self.lanes.untouched.iter().chain(outputs.clone()) {
                 adjoints[slot as usize * width..][..width].fill(0.0);
             }
@@ -280,7 +297,7 @@ impl<'a> Block<'a> {
             self.scratch.adjoints[0][slot as usize * width..][..self.points].fill(1.0);
         } else if let Some(sweep) = sweep {
             let place = sweep * self.shared[0].len() + (slot & !SHARED) as usize;
-            self.scratch.totals[0][place][0] += self.points as f64;
+            self.scratch.totals[0][place * LANES] += self.points as f64;
         }
     }
 
@@ -328,7 +345,7 @@ fn first<X: Copy, const C: usize>(both: [X; 2]) -> [X; C] {
     std::array::from_fn(|c| both[c])
 }
 
-fn first_mut<X, const C: usize>(both: &mut [Vec<X>; 2]) -> [&mut [X]; C] {
+fn first_mut<const C: usize>(both: &mut [Aligned; 2]) -> [&mut [f64]; C] {
     let mut parts = both.iter_mut();
     std::array::from_fn(|_| &mut parts.next().expect("at most two parts")[..])
 }

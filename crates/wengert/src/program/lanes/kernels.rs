@@ -137,8 +137,9 @@ fn at_point<const A: usize>(x: &[Few; A], i: usize) -> [N<f64>; A] {
 pub(super) struct Forward<'a> {
     pub(super) args: &'a [[u32; 3]],
     pub(super) shared: &'a [f64],
-    pub(super) before: &'a [f64],
-    pub(super) out: &'a mut [f64],
+    pub(super) values: &'a mut [f64],
+    /// Where the results begin among the values. An instruction may need those before its own.
+    pub(super) at: usize,
     pub(super) width: usize,
 }
 
@@ -146,9 +147,11 @@ impl Kernel for Forward<'_> {
     #[inline(always)]
     fn run<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
         let mut rooms = [[0.0; LANES]; A];
-        for (z, args) in self.out.chunks_exact_mut(self.width).zip(self.args) {
+        for (k, args) in self.args.iter().enumerate() {
+            let (before, rest) = self.values.split_at_mut(self.at + k * self.width);
+            let z = &mut rest[..self.width];
             let p = params::<A, P>(args, self.shared);
-            let operands = operands(args, self.shared, self.before, self.width, &mut rooms);
+            let operands = operands(args, self.shared, before, self.width, &mut rooms);
             for (few, z) in z.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
                 let x = at_few(&operands, few);
                 for (i, z) in z.iter_mut().enumerate() {

@@ -4,6 +4,7 @@
 //! dispatch for many numbers, which lie side by side and go through the processor's widest registers. What
 //! depends on shared inputs alone is computed once; its adjoints are summed over the points.
 
+mod aligned;
 mod block;
 pub(super) mod kernels;
 mod over;
