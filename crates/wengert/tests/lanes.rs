@@ -1,6 +1,6 @@
 //! Programs over many data points, beside the same programs at one point after the other.
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis, s};
 use wengert::rules::OPS;
 use wengert::{Error, Program, Var};
 
@@ -120,11 +120,33 @@ fn compare(what: &str, program: &Program, shared: usize, n: usize) {
         assert_eq!(threads.point_gradients().unwrap(), own, "{what}");
     }
     assert_eq!(threads.values().unwrap(), values, "{what}");
+    let with_jacobians = (values, jacobians);
     assert_eq!(
         threads.values_and_jacobians().unwrap(),
-        (values, jacobians),
+        with_jacobians,
         "{what}"
     );
+    if n > 100 {
+        return;
+    }
+    let (values, jacobians) = with_jacobians;
+    for data in 0..=inputs - shared {
+        let lanes = lanes.with_data(data);
+        let over = lanes.over(&head, &columns).unwrap();
+        let sought = jacobians.slice(s![.., .., ..inputs - shared - data]);
+        let found = over.values_and_jacobians().unwrap();
+        assert_eq!(found, (values.clone(), sought.to_owned()), "{what}, {data}");
+        assert_eq!(over.jacobians().unwrap(), sought, "{what}, {data}");
+        assert_eq!(
+            over.sum_and_jacobian().unwrap(),
+            threads.sum_and_jacobian().unwrap(),
+            "{what}, {data}"
+        );
+        if program.outputs() == 1 {
+            let own = over.point_gradients().unwrap();
+            assert_eq!(own, sought.index_axis(Axis(1), 0), "{what}, {data}");
+        }
+    }
 }
 
 #[test]
@@ -180,6 +202,51 @@ fn several_outputs_some_of_which_are_inputs_shared_or_constant() {
     compare("shared", &shared, 1, 100);
     let without_instructions = Program::record(|x| x[0], &[0.5, 0.5]).unwrap();
     compare("nothing to do", &without_instructions, 1, 100);
+}
+
+#[test]
+fn more_outputs_than_are_swept_together() {
+    let outputs = |x: &[Var]| -> Vec<Var> {
+        let common = (x[0] * x[1]).sin() + x[2] * x[2];
+        let terms = (0..20).map(|k| common * f64::from(k) + x[k as usize % 3].exp() - x[3]);
+        terms.collect()
+    };
+    let program = Program::record(outputs, &[0.5; 4]).unwrap();
+    for shared in 0..=2 {
+        compare("many outputs", &program, shared, 70);
+    }
+}
+
+#[test]
+fn what_stops_a_derivative_stops_it_at_every_point() {
+    let program = Program::record(
+        |x| [x[0] * x[1].detach() + x[2], x[1].detach() * x[3]],
+        &[0.5; 4],
+    )
+    .unwrap();
+    compare("stopped", &program, 0, 20);
+    compare("stopped", &program, 2, 20);
+}
+
+/// A chain of one operation, each of which needs the one before.
+#[test]
+fn chains_of_one_operation() {
+    let chains: &[(&str, fn(Var, Var) -> Var)] = &[
+        ("products", |y, x| y * x),
+        ("least", |y, x| y.min(x * y)),
+        ("quotients", |y, x| x / y),
+    ];
+    for (name, step) in chains {
+        let program = Program::record(|x| (0..9).fold(x[1], |y, _| step(y, x[0])), &[0.9, 0.8]);
+        compare(name, &program.unwrap(), 0, 70);
+    }
+}
+
+#[test]
+#[should_panic(expected = "with_data: 2 of a point's inputs are data, and it has 1")]
+fn more_data_than_inputs() {
+    let program = Program::record(|x| x[0] * x[1], &[1.0; 2]).unwrap();
+    let _ = program.lanes(1).with_data(2);
 }
 
 #[test]

@@ -69,7 +69,9 @@ fn sparse_jacobian(bundle: &BundleAdjustment) -> Sparse {
 
     let example = bundle.inputs_and_feature(0);
     let errors = Program::record(reprojection_error_of_all, &example).expect(ALIKE);
-    let errors = errors.lanes(0);
+    let errors = errors
+        .lanes(0)
+        .with_data(example.len() - BundleAdjustment::INPUTS);
     let mut columns = vec![vec![0.0; BLOCK]; example.len()];
     for start in (0..weights.len()).step_by(BLOCK) {
         let block = start..weights.len().min(start + BLOCK);
@@ -87,13 +89,13 @@ fn sparse_jacobian(bundle: &BundleAdjustment) -> Sparse {
         let over = errors.over(&[], &columns).expect(ALIKE);
         let found = over.jacobians().expect(ALIKE);
         let found = found.as_slice().expect("in C order");
-        for (i, of_both) in block.zip(found.chunks(2 * example.len())) {
+        for (i, of_both) in block.zip(found.chunks(2 * BundleAdjustment::INPUTS)) {
             let (camera, point) = bundle.sees(i);
-            for of_one in of_both.chunks(example.len()) {
+            for of_one in of_both.chunks(BundleAdjustment::INPUTS) {
                 let camera = (0..CAMERA).map(|j| CAMERA * camera + j);
                 let point = (0..POINT).map(|j| first_point + POINT * point + j);
                 let columns = camera.chain(point).chain([first_weight + i]);
-                jacobian.push_row(columns, &of_one[..BundleAdjustment::INPUTS]);
+                jacobian.push_row(columns, of_one);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Some points at a time.
 
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::sync::Mutex;
 
 use pulp::Arch;
@@ -11,7 +12,7 @@ use crate::program::code::branch_changed;
 use crate::program::lanes::aligned::Aligned;
 use crate::program::lanes::kernels::{Carried, Dispatch, Forward, Reverse, Tangents};
 use crate::program::lanes::sums::PointSums;
-use crate::program::lanes::{LANES, Lanes, PointRun, SHARED};
+use crate::program::lanes::{BY_OWN, BY_SHARED, Few, LANES, Lanes, Movers, PointRun, SHARED};
 use crate::program::{Kind, Run};
 
 /// The sum in a fixed order that has no long chain.
@@ -210,18 +211,20 @@ impl<'a> Block<'a> {
         self.scratch.totals.each_ref().map(all)
     }
 
-    /// The adjoints of one output's value at each point, with `C` of 2 their tangents too.
+    /// The adjoints of some outputs' values at each point, with `C` of 2 their tangents too.
     ///
-    /// What points share is added to the totals of the sweep of that number, or to none.
+    /// Those by shared inputs are of one output, and added to its totals.
     pub(super) fn reverse<R: Carried<C>, const C: usize>(
         &mut self,
-        output: usize,
-        sweep: Option<usize>,
+        outputs: Range<usize>,
+        by: Movers,
     ) where
         f64: LeftOps<R>,
     {
         let width = self.width;
-        self.seed(output, sweep, C);
+        self.seed(outputs.clone(), by, C);
+        let sweep = outputs.start;
+        let outputs = outputs.len();
         let Scratch {
             values,
             tangents,
@@ -231,15 +234,13 @@ impl<'a> Block<'a> {
         let values = first::<_, C>([&values[..], &tangents[..]]);
         let shared = first::<_, C>(self.shared);
         let count = self.shared[0].len();
-        let mut totals = first_mut::<C>(totals).map(|totals| match sweep {
-            None => &mut [][..],
-            Some(sweep) => &mut totals.as_chunks_mut().0[sweep * count..][..count],
+        let mut totals = first_mut::<C>(totals).map(|totals| match by {
+            BY_SHARED => &mut totals.as_chunks_mut().0[sweep * count..][..count],
+            _ => &mut [][..],
         });
         let mut adjoints = first_mut::<C>(adjoints);
-        // Nobody asks for the adjoints of points' own numbers where totals are wanted.
-        let all = sweep.is_none();
         let runs = self.lanes.runs.iter().rev();
-        for PointRun { run, .. } in runs.filter(|run| !run.run.stopped && (all || run.moving)) {
+        for PointRun { run, .. } in runs.filter(|run| !run.run.stopped && run.movers & by != 0) {
             let range = run.start as usize..run.end as usize;
             let args = self.lanes.args_of(run);
             let at = self.lanes.slot_of(run) * width;
@@ -247,8 +248,8 @@ impl<'a> Block<'a> {
             let mut halves = adjoints.iter_mut().zip(&mut own);
             let before = std::array::from_fn(|_| {
                 let (adjoints, own) = halves.next().expect("as many as there are parts");
-                let (before, rest) = adjoints.split_at_mut(at);
-                *own = &rest[..args.len() * width];
+                let (before, rest) = adjoints.split_at_mut(outputs * at);
+                *own = &rest[..outputs * args.len() * width];
                 before
             });
             let totals = totals.each_mut().map(|totals| &mut **totals);
@@ -257,11 +258,12 @@ impl<'a> Block<'a> {
                     arch: self.arch,
                     kernel: Reverse {
                         args,
-                        firsts: &self.lanes.firsts[range],
-                        all,
+                        targets: &self.lanes.targets[range],
+                        by,
                         shared,
                         values,
                         at,
+                        outputs,
                         before,
                         own,
                         totals,
@@ -276,60 +278,97 @@ impl<'a> Block<'a> {
                     values,
                     width,
                 }
-                .reverse(self.arch, before, own, totals, all),
+                .reverse(self.arch, outputs, before, own, totals, by),
             }
         }
     }
 
-    /// Adjoint 1 for an output at each point, and 0 for everything else that no contribution comes to first.
-    fn seed(&mut self, output: usize, sweep: Option<usize>, parts: usize) {
-        let width = self.width;
-        let slot = self.lanes.outputs[output];
-        let outputs = self.lanes.outputs.iter();
-        let outputs = outputs.filter(|&&slot| slot & SHARED == 0);
+    /// Adjoint 1 for each output of its own value at each point, and 0 for everything else that no contribution comes to first.
+    fn seed(&mut self, outputs: Range<usize>, by: Movers, parts: usize) {
+        let slots = self.lanes.inputs + self.lanes.args.len();
+        let of_slot = outputs.len() * self.width;
+        let own = self
+            .lanes
+            .outputs
+            .iter()
+            .filter(|&&slot| slot & SHARED == 0);
         for adjoints in &mut self.scratch.adjoints[..parts] {
-            adjoints.resize(self.scratch.values.len());
-            for &slot in self.lanes.untouched.iter().chain(outputs.clone()) {
-                adjoints[slot as usize * width..][..width].fill(0.0);
+            adjoints.resize(slots * of_slot);
+            for &slot in self.lanes.untouched.iter().chain(own.clone()) {
+                adjoints[slot as usize * of_slot..][..of_slot].fill(0.0);
             }
         }
-        if slot & SHARED == 0 {
-            self.scratch.adjoints[0][slot as usize * width..][..self.points].fill(1.0);
-        } else if let Some(sweep) = sweep {
-            let place = sweep * self.shared[0].len() + (slot & !SHARED) as usize;
-            self.scratch.totals[0][place * LANES] += self.points as f64;
+        for (k, output) in outputs.enumerate() {
+            let slot = self.lanes.outputs[output];
+            if slot & SHARED == 0 {
+                let block = slot as usize * of_slot + k * self.width;
+                self.scratch.adjoints[0][block..][..self.points].fill(1.0);
+            } else if by == BY_SHARED {
+                let place = output * self.shared[0].len() + (slot & !SHARED) as usize;
+                self.scratch.totals[0][place * LANES] += self.points as f64;
+            }
         }
     }
 
-    /// Writes the outputs' values: `stride` numbers on for each point.
-    pub(super) fn write_values(&self, rows: &mut [f64], stride: usize) {
-        for (row, point) in rows.chunks_mut(stride.max(1)).zip(0..self.points) {
-            for (value, &slot) in row.iter_mut().zip(&self.lanes.outputs) {
+    /// Writes the outputs' values, those of a point after those of another.
+    pub(super) fn write_values(&self, rows: &mut [f64]) {
+        let outputs = &self.lanes.outputs;
+        for (row, point) in rows.chunks_exact_mut(outputs.len().max(1)).zip(0..) {
+            for (value, &slot) in row.iter_mut().zip(outputs) {
                 *value = self.number(slot, point);
             }
         }
     }
 
-    /// Writes the derivatives of each output by each of the points' inputs: `stride` numbers on for each point.
-    pub(super) fn write_jacobians(&mut self, matrices: &mut [f64], stride: usize) {
-        for output in 0..self.lanes.outputs.len() {
-            self.reverse::<N<f64>, 1>(output, None);
-            let rows = matrices.get_mut(output * self.lanes.inputs..);
-            self.write_gradients(rows.unwrap_or_default(), stride);
+    /// Writes the derivatives of each output by each of the points' inputs but data, those of a point after those of another.
+    pub(super) fn write_jacobians(&mut self, matrices: &mut [f64]) {
+        if matrices.is_empty() {
+            return;
+        }
+        let (outputs, inputs) = (self.lanes.outputs.len(), self.lanes.sought());
+        let together = self.lanes.outputs_together();
+        for first in (0..outputs).step_by(together) {
+            let group = first..outputs.min(first + together);
+            self.reverse::<N<f64>, 1>(group.clone(), BY_OWN);
+            let adjoints = &self.scratch.adjoints[0];
+            let of_slot = group.len() * self.width;
+            let stride = outputs * inputs;
+            // The numbers of a few points at a time, of which each column has a cache line.
+            for (few, matrices) in matrices.chunks_mut(LANES * stride).enumerate() {
+                for (k, output) in group.clone().enumerate() {
+                    let column = |input: usize| -> &Few {
+                        let line = (input * of_slot + k * self.width) / LANES + few;
+                        &adjoints.as_chunks().0[line]
+                    };
+                    let at = output * inputs;
+                    let mut input = 0;
+                    while input + TOGETHER <= inputs {
+                        let mut columns = [column(input); TOGETHER];
+                        for (j, of) in columns.iter_mut().enumerate() {
+                            *of = column(input + j);
+                        }
+                        interleave(columns, matrices, stride, at + input);
+                        input += TOGETHER;
+                    }
+                    for input in input..inputs {
+                        interleave([column(input)], matrices, stride, at + input);
+                    }
+                }
+            }
         }
     }
+}
 
-    /// Writes the adjoints of the points' inputs: `stride` numbers on for each point.
-    pub(super) fn write_gradients(&self, rows: &mut [f64], stride: usize) {
-        let inputs = self.lanes.inputs;
-        for point in 0..self.points {
-            let row = rows.get_mut(point * stride..).unwrap_or_default();
-            for (entry, adjoints) in row[..inputs]
-                .iter_mut()
-                .zip(self.scratch.adjoints[0].chunks_exact(self.width))
-            {
-                *entry = adjoints[point];
-            }
+/// Columns that are written together.
+const TOGETHER: usize = 4;
+
+/// Writes columns side by side, from place `at` of each point's numbers on.
+#[inline(always)]
+fn interleave<const N: usize>(columns: [&Few; N], to: &mut [f64], stride: usize, at: usize) {
+    for (row, point) in to.chunks_exact_mut(stride).zip(0..LANES) {
+        // By a loop: `array::map` is not inlined here.
+        for (entry, column) in row[at..][..N].iter_mut().zip(columns) {
+            *entry = column[point];
         }
     }
 }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::num::{Dual, LeftOps, N};
-use crate::program::lanes::{Few, LANES, SHARED, STILL, add};
+use crate::program::lanes::{Few, LANES, Movers, SHARED, Target, add};
 use crate::rules::elementwise::Num;
 use crate::rules::expand::{Elementwise, Visitor};
 use crate::rules::structural::map::absorb;
@@ -168,6 +168,7 @@ where
     f64: LeftOps<Self>,
 {
     fn of(parts: [f64; C]) -> Self;
+    fn parts(self) -> [f64; C];
     /// An adjoint times a partial; what is zero absorbs even what is infinite.
     fn absorbing(adjoint: [f64; C], partial: Self) -> [f64; C];
 }
@@ -176,6 +177,10 @@ impl Carried<1> for N<f64> {
     #[inline(always)]
     fn of([x]: [f64; 1]) -> Self {
         N(x)
+    }
+    #[inline(always)]
+    fn parts(self) -> [f64; 1] {
+        [self.0]
     }
     #[inline(always)]
     fn absorbing([g]: [f64; 1], partial: Self) -> [f64; 1] {
@@ -190,6 +195,10 @@ impl Carried<2> for Dual<N<f64>> {
             value: N(value),
             tangent: N(tangent),
         }
+    }
+    #[inline(always)]
+    fn parts(self) -> [f64; 2] {
+        [self.value.0, self.tangent.0]
     }
     #[inline(always)]
     fn absorbing([g, tangent]: [f64; 2], partial: Self) -> [f64; 2] {
@@ -250,15 +259,18 @@ impl Kernel for Tangents<'_> {
 /// Adjoints of what results were made of; and their tangents, if the numbers carry such.
 pub(super) struct Reverse<'a, R, const C: usize> {
     pub(super) args: &'a [[u32; 3]],
-    pub(super) firsts: &'a [u8],
-    /// Also for arguments that no shared input moves.
-    pub(super) all: bool,
+    pub(super) targets: &'a [[Target; 3]],
+    /// By what derivatives are sought.
+    pub(super) by: Movers,
     pub(super) shared: [&'a [f64]; C],
     pub(super) values: [&'a [f64]; C],
     /// Where the results begin among the values.
     pub(super) at: usize,
+    /// How many outputs there are derivatives of: each slot has as many blocks of adjoints.
+    pub(super) outputs: usize,
     pub(super) before: [&'a mut [f64]; C],
     pub(super) own: [&'a [f64]; C],
+    /// Of the only output.
     pub(super) totals: [&'a mut [Few]; C],
     pub(super) width: usize,
     pub(super) carried: PhantomData<R>,
@@ -272,7 +284,7 @@ where
     fn run<E: Elementwise<A, P>, const A: usize, const P: usize>(mut self) {
         let mut rooms = [[[0.0; LANES]; A]; C];
         let per_slot = self.width / LANES;
-        for (at, (args, firsts)) in self.args.iter().zip(self.firsts).enumerate() {
+        for (at, (args, targets)) in self.args.iter().zip(self.targets).enumerate() {
             let p = params::<A, P>(args, self.shared[0]);
             let mut numbers = [[Operand::NONE; A]; C];
             for (((numbers, room), shared), values) in numbers
@@ -286,13 +298,12 @@ where
             let mut totals = [[[0.0; LANES]; A]; C];
             for few in 0..per_slot {
                 let mut x = [[[0.0; LANES]; A]; C];
-                let (mut z, mut g) = ([[0.0; LANES]; C], [[0.0; LANES]; C]);
+                let mut z = [[0.0; LANES]; C];
                 for c in 0..C {
                     x[c] = at_few(&numbers[c], few);
                     z[c] = self.values[c][self.at..].as_chunks().0[at * per_slot + few];
-                    g[c] = self.own[c].as_chunks().0[at * per_slot + few];
                 }
-                let mut terms = [[[0.0; LANES]; A]; C];
+                let mut partials = [[[0.0; LANES]; C]; A];
                 for i in 0..LANES {
                     let mut inputs = [R::of(at_lane(&z, i)); A];
                     for (k, input) in inputs.iter_mut().enumerate() {
@@ -302,41 +313,51 @@ where
                         }
                         *input = R::of(parts);
                     }
-                    let partials = E::partials(inputs, p, R::of(at_lane(&z, i)));
-                    for (k, partial) in partials.into_iter().enumerate() {
-                        let product = R::absorbing(at_lane(&g, i), partial);
-                        for (terms, part) in terms.iter_mut().zip(product) {
-                            terms[k][i] = part;
+                    let found = E::partials(inputs, p, R::of(at_lane(&z, i)));
+                    for (partials, partial) in partials.iter_mut().zip(found) {
+                        for (partials, part) in partials.iter_mut().zip(partial.parts()) {
+                            partials[i] = part;
                         }
                     }
                 }
-                for ((terms, totals), before) in terms.iter().zip(&mut totals).zip(&mut self.before)
-                {
-                    for (k, (terms, &slot)) in terms.iter().zip(args).enumerate() {
-                        if !self.all && firsts & 1 << (STILL + k) != 0 {
+                for output in 0..self.outputs {
+                    let mut g = [[0.0; LANES]; C];
+                    for (g, own) in g.iter_mut().zip(self.own) {
+                        *g = own.as_chunks().0[(at * self.outputs + output) * per_slot + few];
+                    }
+                    for (k, partial) in partials.iter().enumerate() {
+                        if targets[k].movers & self.by == 0 {
                             continue;
                         }
-                        if slot & SHARED != 0 {
-                            add(&mut totals[k], terms);
-                            continue;
+                        let mut terms = [[0.0; LANES]; C];
+                        for i in 0..LANES {
+                            let partial = R::of(at_lane(partial, i));
+                            let product = R::absorbing(at_lane(&g, i), partial);
+                            for (terms, part) in terms.iter_mut().zip(product) {
+                                terms[i] = part;
+                            }
                         }
-                        let adjoints =
-                            &mut before.as_chunks_mut().0[slot as usize * per_slot + few];
-                        if firsts & 1 << k != 0 {
-                            *adjoints = *terms;
-                        } else {
-                            add(adjoints, terms);
+                        let slot = args[k];
+                        for c in 0..C {
+                            if slot & SHARED != 0 {
+                                add(&mut totals[c][k], &terms[c]);
+                                continue;
+                            }
+                            let place = (slot as usize * self.outputs + output) * per_slot + few;
+                            let adjoints = &mut self.before[c].as_chunks_mut().0[place];
+                            if targets[k].is_first {
+                                *adjoints = terms[c];
+                            } else {
+                                add(adjoints, &terms[c]);
+                            }
                         }
                     }
                 }
             }
-            for (found, totals) in totals.iter().zip(&mut self.totals) {
+            for (found, all) in totals.iter().zip(&mut self.totals) {
                 for (k, (found, &slot)) in found.iter().zip(args).enumerate() {
-                    if slot & SHARED != 0
-                        && firsts & 1 << (STILL + k) == 0
-                        && let Some(total) = totals.get_mut((slot & !SHARED) as usize)
-                    {
-                        add(total, found);
+                    if slot & SHARED != 0 && targets[k].movers & self.by != 0 {
+                        add(&mut all[(slot & !SHARED) as usize], found);
                     }
                 }
             }

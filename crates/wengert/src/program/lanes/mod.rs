@@ -32,10 +32,23 @@ const WIDEST: usize = 64;
 pub(super) const LANES: usize = 8;
 /// What the numbers of a block may take: they are read and written many times, and should stay in the second cache.
 const BLOCK_BYTES: usize = 1 << 21;
+/// Outputs whose adjoints are found together, at most.
+const MOST_OUTPUTS: usize = 8;
 /// The slot is that of a number that all points share.
 const SHARED: u32 = 1 << 31;
-/// Where the bits of an instruction begin that tell which arguments no shared input moves.
-const STILL: usize = 4;
+/// By which inputs a number has derivatives: bits, of which data have none.
+type Movers = u8;
+const BY_SHARED: Movers = 1;
+/// By a point's own inputs.
+const BY_OWN: Movers = 2;
+
+/// What an adjoint is handed on to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Target {
+    /// No contribution comes before: this one is written where others are added, and so nothing need be zeroed before.
+    is_first: bool,
+    movers: Movers,
+}
 
 /// A [`Program`] split into what all data points share and what each point computes; see [`Program::lanes`].
 #[derive(Clone)]
@@ -46,11 +59,12 @@ pub struct Lanes {
     args: Vec<[u32; 3]>,
     /// The terms of all sums.
     terms: Vec<PointTerm>,
-    /// For each instruction but a sum, bit `k` if its contribution to argument `k` is the first that comes: it is written
-    /// where others are added, and so nothing need be zeroed before. Bit [`STILL`]` + k`, if no shared input moves argument `k`.
-    firsts: Vec<u8>,
+    /// The arguments of each instruction but a sum.
+    targets: Vec<[Target; 3]>,
     runs: Vec<PointRun>,
     inputs: usize,
+    /// How many of the inputs, the last ones, have no derivatives.
+    data: usize,
     outputs: Vec<u32>,
     /// Slots of points to which no contribution comes.
     untouched: Vec<u32>,
@@ -66,6 +80,7 @@ impl fmt::Debug for Lanes {
         f.debug_struct("Lanes")
             .field("shared", &self.shared.inputs)
             .field("inputs", &self.inputs)
+            .field("data", &self.data)
             .field("outputs", &self.outputs.len())
             .finish_non_exhaustive()
     }
@@ -75,7 +90,8 @@ impl fmt::Debug for Lanes {
 #[derive(Clone, Copy, Debug)]
 struct PointRun {
     run: Run,
-    moving: bool,
+    /// Of all results.
+    movers: Movers,
 }
 
 /// In which products second derivatives by the shared inputs are found, once somebody asks.
@@ -113,11 +129,43 @@ impl Program {
             "lanes: {shared} shared inputs of a program with {}",
             self.inputs()
         );
-        Lanes::of(&self.code, shared)
+        Lanes::of(&self.code, shared, 0)
     }
 }
 
 impl Lanes {
+    /// The last `count` inputs of each point are data: nobody differentiates by them, so derivatives by a point's own inputs
+    /// leave them out.
+    ///
+    /// That saves their columns, and the adjoints of what nothing else moves. Sums and their derivatives by the shared inputs do not change.
+    ///
+    /// ```
+    /// use wengert::Program;
+    ///
+    /// // How far a place on a circle, of which the angle and the radius are sought, is from where it was seen.
+    /// let error = Program::record(|p| [p[1] * p[0].cos() - p[2], p[1] * p[0].sin() - p[3]], &[0.5; 4])?;
+    /// let lanes = error.lanes(0).with_data(2);
+    /// let columns = [[0.0, 0.5], [1.0, 2.0], [1.1, 1.9], [0.2, 0.9]];
+    /// let (errors, jacobians) = lanes.over(&[], &columns)?.values_and_jacobians()?;
+    /// assert_eq!(errors.shape(), [2, 2]); // points, outputs
+    /// assert_eq!(jacobians.shape(), [2, 2, 2]); // points, outputs, and the inputs that are no data
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If a point has fewer inputs of its own.
+    #[track_caller]
+    #[must_use]
+    pub fn with_data(&self, count: usize) -> Self {
+        assert!(
+            count <= self.inputs,
+            "with_data: {count} of a point's inputs are data, and it has {}",
+            self.inputs
+        );
+        Self::of(&self.code, self.shared.inputs, count)
+    }
+
     /// The points: a number for each shared input, and for each other input a column with a number for each point.
     ///
     /// Columns are slices, arrays or vectors.
@@ -168,6 +216,11 @@ impl Lanes {
         &self.args[run.start as usize..run.end as usize]
     }
 
+    /// A point's own inputs, by which there are derivatives.
+    fn sought(&self) -> usize {
+        self.inputs - self.data
+    }
+
     /// Where a run's results begin.
     fn slot_of(&self, run: &Run) -> usize {
         self.inputs + run.start as usize
@@ -178,6 +231,13 @@ impl Lanes {
         let slots = self.inputs + self.args.len();
         let fit = BLOCK_BYTES / (2 * size_of::<f64>() * slots.max(1));
         (fit / LANES * LANES).clamp(LANES, WIDEST)
+    }
+
+    /// Of how many outputs the adjoints are found in one sweep, which computes partials once for all of them.
+    fn outputs_together(&self) -> usize {
+        let slots = self.inputs + self.args.len();
+        let fit = BLOCK_BYTES / (size_of::<f64>() * slots.max(1) * self.width());
+        fit.saturating_sub(1).clamp(1, MOST_OUTPUTS)
     }
 }
 

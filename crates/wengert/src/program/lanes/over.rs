@@ -2,10 +2,9 @@
 
 use std::sync::Mutex;
 
-use ndarray::{Array2, Array3, s};
+use ndarray::{Array2, Array3};
 
 use crate::error::Error;
-use crate::num::N;
 use crate::program::Workspace;
 use crate::program::lanes::Lanes;
 use crate::program::lanes::block::Block;
@@ -41,37 +40,27 @@ impl<'a> Over<'a> {
     ///
     /// If a branch would go another way at a point.
     pub fn values(&self) -> Result<Array2<f64>, Error> {
-        let outputs = self.lanes.outputs.len();
-        let mut values = Array2::zeros((self.points(), outputs));
-        let rows = values.as_slice_mut().expect("made in C order");
-        self.in_parts(rows, outputs, |block, rows| {
-            block.forward()?;
-            block.write_values(rows, outputs);
-            Ok(())
-        })?;
+        let mut values = Array2::zeros((self.points(), self.lanes.outputs.len()));
+        let rows = values.as_slice_mut().expect(IN_C_ORDER);
+        self.in_parts([rows], |block, [rows]| block.write_values(rows))?;
         Ok(values)
     }
 
-    /// The derivatives of the only output at each point (rows) by that point's own inputs (columns).
+    /// The derivatives of the only output at each point (rows) by that point's own inputs (columns) but [data](Lanes::with_data).
     ///
     /// # Errors
     ///
     /// If a branch would go another way at a point, or there is not one output.
     pub fn point_gradients(&self) -> Result<Array2<f64>, Error> {
         self.only_output("point_gradients")?;
-        let inputs = self.lanes.inputs;
-        let mut gradients = Array2::zeros((self.points(), inputs));
-        let rows = gradients.as_slice_mut().expect("made in C order");
-        self.in_parts(rows, inputs, |block, rows| {
-            block.forward()?;
-            block.reverse::<N<f64>, 1>(0, None);
-            block.write_gradients(rows, inputs);
-            Ok(())
-        })?;
+        let mut gradients = Array2::zeros((self.points(), self.lanes.sought()));
+        let rows = gradients.as_slice_mut().expect(IN_C_ORDER);
+        self.in_parts([rows], |block, [rows]| block.write_jacobians(rows))?;
         Ok(gradients)
     }
 
-    /// For each point, the derivatives of each output by each of the point's own inputs: points, outputs, inputs.
+    /// For each point, the derivatives of each output by each of the point's own inputs but [data](Lanes::with_data): points, outputs,
+    /// inputs.
     ///
     /// For derivatives by all inputs, share none: `program.lanes(0)`.
     ///
@@ -79,13 +68,10 @@ impl<'a> Over<'a> {
     ///
     /// If a branch would go another way at a point.
     pub fn jacobians(&self) -> Result<Array3<f64>, Error> {
-        let (outputs, inputs) = (self.lanes.outputs.len(), self.lanes.inputs);
-        let mut jacobians = Array3::zeros((self.points(), outputs, inputs));
-        let matrices = jacobians.as_slice_mut().expect("made in C order");
-        self.in_parts(matrices, outputs * inputs, |block, matrices| {
-            block.forward()?;
-            block.write_jacobians(matrices, outputs * inputs);
-            Ok(())
+        let mut jacobians = self.no_jacobians();
+        let matrices = jacobians.as_slice_mut().expect(IN_C_ORDER);
+        self.in_parts([matrices], |block, [matrices]| {
+            block.write_jacobians(matrices);
         })?;
         Ok(jacobians)
     }
@@ -96,25 +82,20 @@ impl<'a> Over<'a> {
     ///
     /// If a branch would go another way at a point.
     pub fn values_and_jacobians(&self) -> Result<(Array2<f64>, Array3<f64>), Error> {
-        let (outputs, inputs) = (self.lanes.outputs.len(), self.lanes.inputs);
-        // Of each point its values, then its Jacobian: one array, which threads can share out.
-        let stride = outputs * (1 + inputs);
-        let mut both = Array2::zeros((self.points(), stride));
-        let rows = both.as_slice_mut().expect("made in C order");
-        self.in_parts(rows, stride, |block, rows| {
-            block.forward()?;
-            block.write_values(rows, stride);
-            block.write_jacobians(&mut rows[outputs..], stride);
-            Ok(())
+        let mut values = Array2::zeros((self.points(), self.lanes.outputs.len()));
+        let mut jacobians = self.no_jacobians();
+        let rows = values.as_slice_mut().expect(IN_C_ORDER);
+        let matrices = jacobians.as_slice_mut().expect(IN_C_ORDER);
+        self.in_parts([rows, matrices], |block, [rows, matrices]| {
+            block.write_values(rows);
+            block.write_jacobians(matrices);
         })?;
-        let values = both.slice(s![.., ..outputs]).to_owned();
-        let jacobians = both.slice(s![.., outputs..]).to_owned();
-        let shape = (self.points(), outputs, inputs);
-        let jacobians = jacobians.into_shape_with_order(shape);
-        Ok((
-            values,
-            jacobians.expect("as many numbers as the shape holds"),
-        ))
+        Ok((values, jacobians))
+    }
+
+    fn no_jacobians(&self) -> Array3<f64> {
+        let (outputs, inputs) = (self.lanes.outputs.len(), self.lanes.sought());
+        Array3::zeros((self.points(), outputs, inputs))
     }
 
     pub(super) fn only_output(&self, op: &'static str) -> Result<(), Error> {
@@ -136,31 +117,50 @@ impl<'a> Over<'a> {
         Ok(shared)
     }
 
-    /// Runs `each` on every block, with the block's part of `out`, which has `stride` numbers for each point.
-    fn in_parts(
+    /// Runs forward over every block, and then `each`, with the block's part of each of `outs`, in which all points have
+    /// equally many numbers.
+    fn in_parts<const K: usize>(
         &self,
-        out: &mut [f64],
-        stride: usize,
-        each: impl Fn(&mut Block<'_>, &mut [f64]) -> Result<(), Error> + Sync,
+        mut outs: [&mut [f64]; K],
+        each: impl Fn(&mut Block<'_>, [&mut [f64]; K]) + Sync,
     ) -> Result<(), Error> {
         let shared = self.shared()?;
-        if stride == 0 || out.is_empty() {
+        let all = self.points();
+        if all == 0 {
             return Ok(());
         }
         let width = self.lanes.width();
-        let blocks = self.points().div_ceil(width);
-        let part = blocks.div_ceil(PARTS) * width;
-        let parts = out.chunks_mut(part * stride).map(Mutex::new);
-        let parts: Vec<Mutex<&mut [f64]>> = parts.collect();
+        let strides = outs.each_ref().map(|out| out.len() / all);
+        let part = all.div_ceil(width).div_ceil(PARTS) * width;
+        let starts = (0..all).step_by(part);
+        let parts: Vec<Mutex<[&mut [f64]; K]>> = starts
+            .map(|start| Mutex::new(split_off(&mut outs, strides, part.min(all - start))))
+            .collect();
         let room = || Block::new(self.lanes, [shared.values(), &[]]);
         share_out(parts.len(), self.parallel, room, |block, k| {
-            let mut out = parts[k].lock().expect("each part is taken once");
-            for (j, out) in out.chunks_mut(width * stride).enumerate() {
-                block.load(&self.columns, k * part + j * width, out.len() / stride);
-                each(block, out)?;
+            let mut outs = parts[k].lock().expect("each part is taken once");
+            for start in (k * part..all.min((k + 1) * part)).step_by(width) {
+                let points = width.min(all - start);
+                block.load(&self.columns, start, points);
+                block.forward()?;
+                each(block, split_off(&mut outs, strides, points));
             }
             Ok(())
         })?;
         Ok(())
     }
 }
+
+/// The numbers of the first points.
+fn split_off<'o, const K: usize>(
+    outs: &mut [&'o mut [f64]; K],
+    strides: [usize; K],
+    points: usize,
+) -> [&'o mut [f64]; K] {
+    std::array::from_fn(|k| {
+        let first = outs[k].split_off_mut(..points * strides[k]);
+        first.expect("every point has its numbers")
+    })
+}
+
+const IN_C_ORDER: &str = "made in C order";

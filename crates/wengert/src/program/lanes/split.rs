@@ -4,26 +4,27 @@ use std::sync::Arc;
 
 use crate::program::lanes::block::Scratches;
 use crate::program::lanes::sums::PointTerm;
-use crate::program::lanes::{Lanes, PointRun, SHARED, STILL, Second};
+use crate::program::lanes::{BY_OWN, BY_SHARED, Lanes, Movers, PointRun, SHARED, Second, Target};
 use crate::program::sums::Term;
 use crate::program::{Code, Guarded, Kind, Run};
 
-/// For each number, whether a shared input moves it.
-fn varies(code: &Code, shared: usize) -> Vec<bool> {
-    let mut varies = vec![false; code.slots()];
-    varies[..shared].fill(true);
+/// By what each number has derivatives, if the first inputs are shared and the last ones data.
+fn movers(code: &Code, shared: usize, data: usize) -> Vec<Movers> {
+    let mut movers = vec![0; code.slots()];
+    movers[..shared].fill(BY_SHARED);
+    movers[shared..code.inputs - data].fill(BY_OWN);
     for run in code.runs.iter().filter(|run| !run.stopped) {
         for (args, place) in code.args_of(run).iter().zip(code.slot_of(run)..) {
-            let mut any = false;
-            code.each_operand(run.kind, args, |slot| any |= varies[slot]);
-            varies[place] = any;
+            let mut all = 0;
+            code.each_operand(run.kind, args, |slot| all |= movers[slot]);
+            movers[place] = all;
         }
     }
-    varies
+    movers
 }
 
 impl Lanes {
-    pub(super) fn of(code: &Arc<Code>, shared: usize) -> Self {
+    pub(super) fn of(code: &Arc<Code>, shared: usize, data: usize) -> Self {
         let points = code.inputs - shared;
         let mut slots = vec![0; code.slots()];
         let constants = 0..code.constants.len() as u32;
@@ -35,7 +36,7 @@ impl Lanes {
             .iter_mut()
             .zip(first)
             .for_each(|(to, slot)| *to = slot);
-        let varies = varies(code, shared);
+        let movers = movers(code, shared, data);
         let mut split = Self {
             shared: Arc::new(Code {
                 inputs: shared,
@@ -48,9 +49,10 @@ impl Lanes {
             }),
             args: Vec::new(),
             terms: Vec::new(),
-            firsts: Vec::new(),
+            targets: Vec::new(),
             runs: Vec::new(),
             inputs: points,
+            data,
             outputs: Vec::new(),
             untouched: Vec::new(),
             guards: Vec::new(),
@@ -63,16 +65,27 @@ impl Lanes {
         for (run, moving) in halves {
             let (shared_start, start) = (split.shared.args.len(), split.args.len());
             let all = code.args_of(run).iter().zip(code.slot_of(run)..);
-            for (args, place) in all.filter(|&(_, place)| varies[place] == moving) {
+            let mut of_run = 0;
+            let in_half = |place: usize| (movers[place] & BY_SHARED != 0) == moving;
+            for (args, place) in all.filter(|&(_, place)| in_half(place)) {
+                of_run |= movers[place];
                 slots[place] = match run.kind {
                     Kind::Rule(op) => {
+                        let targets = args.map(|slot| Target {
+                            is_first: false,
+                            movers: movers[slot as usize],
+                        });
                         // Unused places name slot 0, whatever that is.
                         let args = args.map(|slot| slots[slot as usize]);
                         let (inputs, _) = op.visit(crate::inspect::Arity);
                         let own = args[..inputs].iter().any(|slot| slot & SHARED == 0);
-                        split.push(args, own)
+                        if own {
+                            split.push(args, targets)
+                        } else {
+                            split.push_shared(args)
+                        }
                     }
-                    Kind::Sum => split.push_sum(code.terms_of(args), &slots, &varies),
+                    Kind::Sum => split.push_sum(code.terms_of(args), &slots, &movers),
                 };
             }
             let part = |start: usize, end: usize| Run {
@@ -87,7 +100,7 @@ impl Lanes {
             if split.args.len() > start {
                 split.runs.push(PointRun {
                     run: part(start, split.args.len()),
-                    moving,
+                    movers: of_run,
                 });
             }
         }
@@ -96,15 +109,7 @@ impl Lanes {
         for guard in &code.guards {
             split.push_guard(guard, guard.sides.map(|slot| slots[slot as usize]));
         }
-        let mut still = vec![false; points + split.args.len()];
-        let mut still_shared = vec![false; split.shared.slots()];
-        for (&slot, &varies) in slots.iter().zip(&varies) {
-            match slot & SHARED {
-                0 => still[slot as usize] = !varies,
-                _ => still_shared[(slot & !SHARED) as usize] = !varies,
-            }
-        }
-        split.find_firsts(&still, &still_shared);
+        split.find_firsts();
         split
     }
 
@@ -112,19 +117,22 @@ impl Lanes {
         Arc::make_mut(&mut self.shared)
     }
 
-    /// Appends an instruction to those of the points or to the shared ones, and gives its slot.
-    fn push(&mut self, args: [u32; 3], own: bool) -> u32 {
-        if own {
-            self.args.push(args);
-            return (self.inputs + self.args.len() - 1) as u32;
-        }
+    /// Appends an instruction to those of the points, and gives its slot.
+    fn push(&mut self, args: [u32; 3], targets: [Target; 3]) -> u32 {
+        self.args.push(args);
+        self.targets.push(targets);
+        (self.inputs + self.args.len() - 1) as u32
+    }
+
+    /// Appends an instruction to the shared ones, and gives its slot.
+    fn push_shared(&mut self, args: [u32; 3]) -> u32 {
         let slot = self.shared.slots() as u32;
         self.shared_mut().args.push(args.map(|slot| slot & !SHARED));
         slot | SHARED
     }
 
     /// Appends a sum. What its shared terms alone decide is a sum of its own, and computed once.
-    fn push_sum(&mut self, terms: &[Term], slots: &[u32], varies: &[bool]) -> u32 {
+    fn push_sum(&mut self, terms: &[Term], slots: &[u32], movers: &[Movers]) -> u32 {
         let is_shared = |term: &Term| term.slots().all(|slot| slots[slot] & SHARED != 0);
         let head = terms.iter().take_while(|term| is_shared(term)).count();
         if head == terms.len() {
@@ -137,27 +145,29 @@ impl Lanes {
             self.terms.push(PointTerm::Shared {
                 slot,
                 minus: false,
-                still: !head
+                movers: head
                     .iter()
                     .flat_map(|term| term.slots())
-                    .any(|slot| varies[slot]),
+                    .fold(0, |all, slot| all | movers[slot]),
             });
         }
         for &term in tail {
             let minus = term.minus();
             let first = slots[term.first()];
-            let still = |slot: usize| !varies[slot];
+            let target = |slot: usize| Target {
+                is_first: false,
+                movers: movers[slot],
+            };
             let term = match term.second() {
                 None if first & SHARED != 0 => PointTerm::Shared {
                     slot: first,
                     minus,
-                    still: still(term.first()),
+                    movers: movers[term.first()],
                 },
                 None => PointTerm::Own {
                     slot: first,
                     minus,
-                    is_first: false,
-                    still: still(term.first()),
+                    target: target(term.first()),
                 },
                 Some(other) => match (first & SHARED != 0, slots[other] & SHARED != 0) {
                     (true, true) => {
@@ -165,14 +175,13 @@ impl Lanes {
                         PointTerm::Shared {
                             slot: self.push_shared_sum(&[product], slots),
                             minus,
-                            still: still(term.first()) && still(other),
+                            movers: movers[term.first()] | movers[other],
                         }
                     }
                     (false, false) => PointTerm::Product {
                         slots: [first, slots[other]],
                         minus,
-                        firsts: [false; 2],
-                        still: [term.first(), other].map(still),
+                        targets: [term.first(), other].map(target),
                     },
                     (is_shared, _) => {
                         let (own, by) = match is_shared {
@@ -183,15 +192,14 @@ impl Lanes {
                             slot: slots[own],
                             by: slots[by],
                             minus,
-                            is_first: false,
-                            still: [own, by].map(still),
+                            targets: [own, by].map(target),
                         }
                     }
                 },
             };
             self.terms.push(term);
         }
-        self.push([start, self.terms.len() as u32, 0], true)
+        self.push([start, self.terms.len() as u32, 0], [Target::default(); 3])
     }
 
     fn push_shared_sum(&mut self, terms: &[Term], slots: &[u32]) -> u32 {
@@ -201,7 +209,7 @@ impl Lanes {
             .iter()
             .map(|term| Term::new(slot(term.first()), term.second().map(slot), term.minus()));
         self.shared_mut().terms.extend(terms);
-        self.push([start, self.shared.terms.len() as u32, 0], false)
+        self.push_shared([start, self.shared.terms.len() as u32, 0])
     }
 
     fn push_guard(&mut self, guard: &Guarded, sides: [u32; 2]) {
@@ -220,18 +228,13 @@ impl Lanes {
     }
 
     /// Walks as the reverse sweep does.
-    fn find_firsts(&mut self, still: &[bool], still_shared: &[bool]) {
+    fn find_firsts(&mut self) {
         let mut touched = vec![false; self.inputs + self.args.len()];
         for &output in self.outputs.iter().filter(|&&output| output & SHARED == 0) {
             touched[output as usize] = true;
         }
         let mut is_first =
             |slot: u32| slot & SHARED == 0 && !std::mem::replace(&mut touched[slot as usize], true);
-        self.firsts = vec![0; self.args.len()];
-        let stands_still = |slot: u32| match slot & SHARED {
-            0 => still[slot as usize],
-            _ => still_shared[(slot & !SHARED) as usize],
-        };
         let runs = self.runs.iter().rev().map(|run| &run.run);
         for run in runs.filter(|run| !run.stopped) {
             for at in run.start as usize..run.end as usize {
@@ -239,9 +242,8 @@ impl Lanes {
                 match run.kind {
                     Kind::Rule(op) => {
                         let (inputs, _) = op.visit(crate::inspect::Arity);
-                        for (k, &slot) in args[..inputs].iter().enumerate() {
-                            self.firsts[at] |= u8::from(is_first(slot)) << k;
-                            self.firsts[at] |= u8::from(stands_still(slot)) << (STILL + k);
+                        for (target, &slot) in self.targets[at].iter_mut().zip(&args[..inputs]) {
+                            target.is_first = is_first(slot);
                         }
                     }
                     Kind::Sum => {

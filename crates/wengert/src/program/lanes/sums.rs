@@ -2,45 +2,49 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::program::lanes::{Few, LANES, SHARED};
+use crate::program::lanes::{Few, LANES, Movers, SHARED, Target};
 
-/// A term of a sum at the points of a block. What stands still is moved by no shared input.
+/// A term of a sum at the points of a block.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum PointTerm {
-    /// A number of the point's; whether its adjoint is a first contribution.
+    /// A number of the point's.
     Own {
         slot: u32,
         minus: bool,
-        is_first: bool,
-        still: bool,
+        target: Target,
     },
     /// A number of the point's times a shared one.
     Scaled {
         slot: u32,
         by: u32,
         minus: bool,
-        is_first: bool,
-        still: [bool; 2],
+        targets: [Target; 2],
     },
     /// Two numbers of the point's.
     Product {
         slots: [u32; 2],
         minus: bool,
-        firsts: [bool; 2],
-        still: [bool; 2],
+        targets: [Target; 2],
     },
     /// A shared number.
-    Shared { slot: u32, minus: bool, still: bool },
+    Shared {
+        slot: u32,
+        minus: bool,
+        movers: Movers,
+    },
 }
 
 impl PointTerm {
     /// Notes which contributions to adjoints are the first that come.
     pub(super) fn find_firsts(&mut self, mut ask: impl FnMut(u32) -> bool) {
         match self {
-            PointTerm::Own { slot, is_first, .. } | PointTerm::Scaled { slot, is_first, .. } => {
-                *is_first = ask(*slot);
+            PointTerm::Own { slot, target, .. } => target.is_first = ask(*slot),
+            PointTerm::Scaled { slot, targets, .. } => targets[0].is_first = ask(*slot),
+            PointTerm::Product { slots, targets, .. } => {
+                for (target, slot) in targets.iter_mut().zip(slots) {
+                    target.is_first = ask(*slot);
+                }
             }
-            PointTerm::Product { slots, firsts, .. } => *firsts = slots.map(ask),
             PointTerm::Shared { .. } => {}
         }
     }
@@ -84,20 +88,23 @@ impl<'a, const C: usize> PointSums<'a, C> {
         arch.dispatch(Forward { sums: self, out });
     }
 
+    /// Adjoints of the terms, for some outputs, of which each slot has as many blocks of adjoints.
     pub(super) fn reverse(
         self,
         arch: Arch,
+        outputs: usize,
         before: [&mut [f64]; C],
         own: [&[f64]; C],
         totals: [&mut [Few]; C],
-        all: bool,
+        by: Movers,
     ) {
         arch.dispatch(Reverse {
             sums: self,
+            outputs,
             before,
             own,
             totals,
-            all,
+            by,
         });
     }
 }
@@ -121,10 +128,16 @@ fn negated<S: Simd>(simd: S, x: S::f64s, minus: bool) -> S::f64s {
     if minus { simd.neg_f64s(x) } else { x }
 }
 
-/// An adjoint times a partial, both with their tangents.
+/// An adjoint times a partial, both with their tangents; where the adjoint is zero it absorbs the partial.
 #[inline(always)]
-fn times<S: Simd, const C: usize>(simd: S, g: [S::f64s; C], partial: [S::f64s; C]) -> [S::f64s; C] {
-    let mut product = [absorbing(simd, g[0], partial[0]); C];
+fn times<S: Simd, const C: usize>(
+    simd: S,
+    g: [S::f64s; C],
+    nonzero: S::m64s,
+    partial: [S::f64s; C],
+) -> [S::f64s; C] {
+    let value = simd.mul_f64s(g[0], partial[0]);
+    let mut product = [simd.select_f64s(nonzero, value, simd.splat_f64s(0.0)); C];
     for c in 1..C {
         let bend = passed_on(simd, partial[c], g[0]);
         product[c] = simd.add_f64s(bend, passed_on(simd, g[c], partial[0]));
@@ -254,11 +267,12 @@ fn add_up<S: Simd, const C: usize, const R: usize>(
 
 struct Reverse<'a, const C: usize> {
     sums: PointSums<'a, C>,
+    outputs: usize,
     before: [&'a mut [f64]; C],
     own: [&'a [f64]; C],
     totals: [&'a mut [Few]; C],
-    /// Also for what stands still.
-    all: bool,
+    /// By what derivatives are sought.
+    by: Movers,
 }
 
 impl<const C: usize> WithSimd for Reverse<'_, C> {
@@ -284,7 +298,8 @@ impl<const C: usize> WithSimd for Reverse<'_, C> {
                 |totals| S::as_mut_simd_f64s(totals.as_flattened_mut()).0,
             ),
             each,
-            all: self.all,
+            outputs: self.outputs as u32,
+            by: self.by,
         };
         let own = self.own.map(
             #[inline(always)]
@@ -292,13 +307,15 @@ impl<const C: usize> WithSimd for Reverse<'_, C> {
         );
         for (k, args) in sums.args.iter().enumerate() {
             let terms = sums.terms_of(args);
-            let mut at = 0;
-            while at + TOGETHER <= each {
-                back.pull::<TOGETHER>(terms, own, k as u32, at);
-                at += TOGETHER;
-            }
-            for at in at..each {
-                back.pull::<1>(terms, own, k as u32, at);
+            for output in 0..back.outputs {
+                let mut at = 0;
+                while at + TOGETHER <= each {
+                    back.pull::<TOGETHER>(terms, own, k as u32, output, at);
+                    at += TOGETHER;
+                }
+                for at in at..each {
+                    back.pull::<1>(terms, own, k as u32, output, at);
+                }
             }
         }
     }
@@ -311,101 +328,115 @@ struct Back<'a, S: Simd, const C: usize> {
     adjoints: [&'a mut [S::f64s]; C],
     totals: [&'a mut [S::f64s]; C],
     each: usize,
-    all: bool,
+    outputs: u32,
+    by: Movers,
 }
 
 impl<S: Simd, const C: usize> Back<'_, S, C> {
-    /// Passes the adjoints of sum `k` on to its terms, at some of the points.
+    /// Passes an output's adjoints of sum `k` on to its terms, at some of the points.
     #[inline(always)]
     fn pull<const R: usize>(
         &mut self,
         terms: &[PointTerm],
         own: [&[S::f64s]; C],
         k: u32,
+        output: u32,
         at: usize,
     ) {
         let simd = self.simd;
         let mut g = [[simd.splat_f64s(0.0); R]; C];
         for (g, own) in g.iter_mut().zip(own) {
-            *g = *registers::<S, R>(own, k, self.each, at);
+            *g = *registers::<S, R>(own, k * self.outputs + output, self.each, at);
         }
+        let zero = simd.splat_f64s(0.0);
+        let mut nonzero = [simd.not_m64s(simd.equal_f64s(zero, zero)); R];
+        for (nonzero, &g) in nonzero.iter_mut().zip(&g[0]) {
+            *nonzero = simd.not_m64s(simd.equal_f64s(g, zero));
+        }
+        let (sought, outputs) = (self.by, self.outputs);
+        let moved = |movers: Movers| movers & sought != 0;
         for term in terms {
             match *term {
-                PointTerm::Own { still: true, .. } if !self.all => {}
                 PointTerm::Own {
                     slot,
                     minus,
-                    is_first,
-                    ..
-                } => self.add::<R>(
-                    slot,
-                    is_first,
-                    minus,
-                    at,
-                    #[inline(always)]
-                    |r| [g[0][r], g[C - 1][r]],
-                ),
+                    target,
+                } => {
+                    if moved(target.movers) {
+                        self.add::<R>(
+                            slot * outputs + output,
+                            target.is_first,
+                            minus,
+                            at,
+                            #[inline(always)]
+                            |r| [g[0][r], g[C - 1][r]],
+                        );
+                    }
+                }
                 PointTerm::Scaled {
                     slot,
                     by,
                     minus,
-                    is_first,
-                    still: [own_still, by_still],
+                    targets: [own, scale],
                 } => {
-                    if self.all || !own_still {
+                    if moved(own.movers) {
                         let scale = self.sums.shared(simd, by, false);
                         self.add::<R>(
-                            slot,
-                            is_first,
+                            slot * outputs + output,
+                            own.is_first,
                             minus,
                             at,
                             #[inline(always)]
-                            |r| pair(times(simd, part(&g, r), scale)),
+                            |r| pair(times(simd, part(&g, r), nonzero[r], scale)),
                         );
                     }
-                    if !by_still {
+                    if moved(scale.movers) {
                         let x = self.numbers::<R>(slot, at);
                         self.total::<R>(
                             by,
                             minus,
                             at,
                             #[inline(always)]
-                            |r| pair(times(simd, part(&g, r), part(&x, r))),
+                            |r| pair(times(simd, part(&g, r), nonzero[r], part(&x, r))),
                         );
                     }
                 }
                 PointTerm::Product {
                     slots,
                     minus,
-                    firsts,
-                    still,
+                    targets,
                 } => {
                     let [x, y] = slots.map(
                         #[inline(always)]
                         |slot| self.numbers::<R>(slot, at),
                     );
                     for (k, other) in [(0, &y), (1, &x)] {
-                        if self.all || !still[k] {
+                        if moved(targets[k].movers) {
                             self.add::<R>(
-                                slots[k],
-                                firsts[k],
+                                slots[k] * outputs + output,
+                                targets[k].is_first,
                                 minus,
                                 at,
                                 #[inline(always)]
-                                |r| pair(times(simd, part(&g, r), part(other, r))),
+                                |r| pair(times(simd, part(&g, r), nonzero[r], part(other, r))),
                             );
                         }
                     }
                 }
-                PointTerm::Shared { still: true, .. } => {}
-                PointTerm::Shared { slot, minus, .. } => {
-                    self.total::<R>(
-                        slot,
-                        minus,
-                        at,
-                        #[inline(always)]
-                        |r| [g[0][r], g[C - 1][r]],
-                    );
+                PointTerm::Shared {
+                    slot,
+                    minus,
+                    movers,
+                } => {
+                    if moved(movers) {
+                        self.total::<R>(
+                            slot,
+                            minus,
+                            at,
+                            #[inline(always)]
+                            |r| [g[0][r], g[C - 1][r]],
+                        );
+                    }
                 }
             }
         }
@@ -420,30 +451,41 @@ impl<S: Simd, const C: usize> Back<'_, S, C> {
         numbers
     }
 
+    /// Adds to a block of adjoints, or writes it.
     #[inline(always)]
     fn add<const R: usize>(
         &mut self,
-        slot: u32,
+        block: u32,
         is_first: bool,
         minus: bool,
         at: usize,
         term: impl Fn(usize) -> [S::f64s; 2],
     ) {
-        let from = slot as usize * self.each + at;
+        let simd = self.simd;
+        let from = block as usize * self.each + at;
+        let sign = simd.splat_f64s(signed(0.0, minus));
+        let mut terms = [[simd.splat_f64s(0.0); R]; C];
         for r in 0..R {
-            let terms = term(r);
-            for (c, &term) in terms[..C].iter().enumerate() {
-                let term = negated(self.simd, term, minus);
-                let adjoint = &mut self.adjoints[c][from..][..R][r];
-                *adjoint = match is_first {
-                    true => term,
-                    false => self.simd.add_f64s(*adjoint, term),
-                };
+            let term = term(r);
+            for (terms, term) in terms.iter_mut().zip(term) {
+                terms[r] = simd.xor_f64s(term, sign);
+            }
+        }
+        for (adjoints, terms) in self.adjoints.iter_mut().zip(&terms) {
+            let adjoints: &mut [S::f64s; R] = adjoints[from..]
+                .first_chunk_mut()
+                .expect("a block is a whole number of registers");
+            if is_first {
+                *adjoints = *terms;
+                continue;
+            }
+            for (adjoint, term) in adjoints.iter_mut().zip(terms) {
+                *adjoint = simd.add_f64s(*adjoint, *term);
             }
         }
     }
 
-    /// Adds to the total of a shared number, if anybody asks for it. Partial sums stay apart by the points' places.
+    /// Adds to the total of a shared number. Partial sums stay apart by the points' places.
     #[inline(always)]
     fn total<const R: usize>(
         &mut self,
@@ -454,9 +496,6 @@ impl<S: Simd, const C: usize> Back<'_, S, C> {
     ) {
         let each = LANES / S::F64_LANES;
         let place = (slot & !SHARED) as usize * each + at % each;
-        if self.totals[0].is_empty() {
-            return;
-        }
         let mut sums = [self.simd.splat_f64s(0.0); C];
         for r in 0..R {
             let terms = term(r);

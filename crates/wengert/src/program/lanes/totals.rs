@@ -6,9 +6,9 @@ use crate::error::Error;
 use crate::num::{Dual, N};
 use crate::program::Workspace;
 use crate::program::code::check_length;
-use crate::program::lanes::Over;
 use crate::program::lanes::block::Block;
 use crate::program::lanes::parts::{PARTS, share_out};
+use crate::program::lanes::{BY_SHARED, Over};
 use crate::program::{Pattern, colour, pattern};
 
 /// Blocks in a part at least: a part begins with zeroes and ends with sums for all that the points share.
@@ -188,12 +188,12 @@ impl<'a> Over<'a> {
                     Sweep::Values => {}
                     Sweep::Adjoints => {
                         for output in 0..sweeps {
-                            block.reverse::<N<f64>, 1>(output, Some(output));
+                            block.reverse::<N<f64>, 1>(output..output + 1, BY_SHARED);
                         }
                     }
                     Sweep::Second => {
                         block.push_forward();
-                        block.reverse::<Dual<N<f64>>, 2>(0, Some(0));
+                        block.reverse::<Dual<N<f64>>, 2>(0..1, BY_SHARED);
                     }
                 }
             }
