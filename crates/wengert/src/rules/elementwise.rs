@@ -907,7 +907,7 @@ elementwise! {
     ///
     /// max(x + dx, y + dy) ~= max(x, y) + (dx where x > y, dy where y > x)
     (internal) max(x in 1.0..3.0, y in -1.0..0.5) z {
-        value: if x > y || y.is_nan() { x } else { y },
+        value: if (x > y) | y.is_nan() { x } else { y },
         partials: [x.number_share(y), y.number_share(x)],
         kinks: ["at x = y" => "the partials are 1/2 each",
                 "x or y NaN" => "the other one, with partial 1"],
@@ -916,7 +916,7 @@ elementwise! {
     ///
     /// min(x + dx, y + dy) ~= min(x, y) + (dx where x < y, dy where y < x)
     (internal) min(x in 1.0..3.0, y in -1.0..0.5) z {
-        value: if x < y || y.is_nan() { x } else { y },
+        value: if (x < y) | y.is_nan() { x } else { y },
         partials: [(-x).number_share(-y), (-y).number_share(-x)],
         kinks: ["at x = y" => "the partials are 1/2 each",
                 "x or y NaN" => "the other one, with partial 1"],
@@ -925,7 +925,12 @@ elementwise! {
     ///
     /// number_share(x + dx, y + dy) ~= number_share(x, y)
     (internal) number_share(x in 1.0..3.0, y in -1.0..0.5) z {
-        value: x.lit(if x == y { 0.5 } else if x > y || (y.is_nan() && !x.is_nan()) { 1.0 } else { 0.0 }),
+        // All is compared before anything is chosen, for a loop with branches is not vectorised.
+        value: {
+            let larger = (x > y) | (y.is_nan() & !x.is_nan());
+            let share = if larger { 1.0 } else { 0.0 };
+            x.lit(if x == y { 0.5 } else { share })
+        },
         partials: [x.lit(0.0), y.lit(0.0)],
         kinks: ["at x = y" => "the value is 1/2 and the partials 0"],
     }
@@ -933,7 +938,11 @@ elementwise! {
     ///
     /// max_share(x + dx, y + dy) ~= max_share(x, y)
     (internal) max_share(x in 1.0..3.0, y in -1.0..0.5) z {
-        value: if x > y { x.lit(1.0) } else if x < y { x.lit(0.0) } else if x == y { x.lit(0.5) } else { x + y },
+        value: {
+            let share = if x > y { 1.0 } else { 0.0 };
+            let share = if x == y { 0.5 } else { share };
+            if x.is_nan() | y.is_nan() { x + y } else { x.lit(share) }
+        },
         partials: [x.lit(0.0), y.lit(0.0)],
         kinks: ["at x = y" => "the value is 1/2 and the partials 0"],
     }
