@@ -371,3 +371,45 @@ fn full_matrices_and_full_rows_are_coloured_at_once() {
     );
     assert_eq!(column.unwrap().jacobian_pattern().products(), 1);
 }
+
+#[test]
+fn columns_of_some_inputs() {
+    // More outputs than columns, as many, and fewer: forwards, and in reverse.
+    for outputs in [1, 7, 40] {
+        let program = Program::record(
+            |x| -> Vec<Var> {
+                let y = (0..outputs).map(|k| (x[k % 19] * x[(3 * k) % 11]).sin() + x[(5 * k) % 19]);
+                y.collect()
+            },
+            &[0.5; 19],
+        )
+        .unwrap();
+        let x: Vec<f64> = (0..19).map(|k| 0.1 * f64::from(k) - 0.7).collect();
+        let mut workspace = program.workspace();
+        for range in [0..19, 0..1, 18..19, 3..11, 2..12, 4..4, 0..17] {
+            let found = workspace.jacobian_by(&x, range.clone()).unwrap();
+            assert_eq!(found.dim(), (outputs, range.len()));
+            for (column, input) in found.columns().into_iter().zip(range.clone()) {
+                let mut v = vec![0.0; 19];
+                v[input] = 1.0;
+                let wanted = program.jvp(&x, &v).unwrap();
+                for (got, wanted) in column.iter().zip(&wanted) {
+                    assert!(
+                        (got - wanted).abs() <= 1e-15,
+                        "{outputs}, {range:?}: {got}, {wanted}"
+                    );
+                }
+            }
+        }
+    }
+    let program = Program::record(|x| x[0] * x[1], &[1.0; 2]).unwrap();
+    let backwards = std::ops::Range { start: 2, end: 1 };
+    for (range, says) in [(1..3, "inputs 1 to 3"), (backwards, "inputs 2 to 1")] {
+        let error = program
+            .workspace()
+            .jacobian_by(&[1.0; 2], range)
+            .unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+        assert!(error.to_string().contains("the program has 2"), "{error}");
+    }
+}

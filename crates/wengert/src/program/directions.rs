@@ -1,11 +1,12 @@
-//! Second derivatives along several directions at a time: the numbers of the directions side by side.
+//! Derivatives along several directions at a time: the numbers of the directions side by side.
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 use crate::num::{Dual, N};
 use crate::program::lanes::kernels::{Dispatch, Kernel};
 use crate::program::lanes::{Few, LANES};
 use crate::program::replay::{inputs, params};
+use crate::program::sums::Sums;
 use crate::program::{Code, Kind};
 use crate::rules::elementwise::Num;
 use crate::rules::expand::Elementwise;
@@ -13,7 +14,7 @@ use crate::rules::expand::Elementwise;
 /// How many directions go together.
 pub(super) const DIRECTIONS: usize = LANES;
 
-/// Memory for products of a Hessian with some directions.
+/// Memory for derivatives along some directions.
 #[derive(Debug, Default)]
 pub(super) struct Directions {
     tangents: Vec<Few>,
@@ -22,13 +23,11 @@ pub(super) struct Directions {
 }
 
 impl Directions {
-    /// For each input, the products' entries: those of the Hessian of `output` with the directions that
-    /// `seed` plants among the inputs' tangents.
-    pub(super) fn products(
+    /// For each slot its tangents along the directions that `seed` plants among those of the inputs.
+    pub(super) fn tangents(
         &mut self,
         code: &Code,
         values: &[f64],
-        output: usize,
         seed: impl FnOnce(&mut [Few]),
     ) -> &[Few] {
         let arch = Arch::new();
@@ -50,12 +49,27 @@ impl Directions {
                         out,
                     },
                 }),
-                Kind::Sum => arch.dispatch(
-                    #[inline(always)]
-                    || code.sums_of(run, values).tangents(before, out),
-                ),
+                Kind::Sum => arch.dispatch(SumTangents {
+                    sums: code.sums_of(run, values),
+                    before,
+                    out,
+                }),
             }
         }
+        &self.tangents
+    }
+
+    /// For each input, the products' entries: those of the Hessian of `output` with the directions that
+    /// `seed` plants among the inputs' tangents.
+    pub(super) fn products(
+        &mut self,
+        code: &Code,
+        values: &[f64],
+        output: usize,
+        seed: impl FnOnce(&mut [Few]),
+    ) -> &[Few] {
+        let arch = Arch::new();
+        self.tangents(code, values, seed);
         self.adjoints.clear();
         self.adjoints.resize(code.slots(), 0.0);
         self.adjoints[output] = 1.0;
@@ -81,16 +95,56 @@ impl Directions {
                         own_seconds,
                     },
                 }),
-                Kind::Sum => arch.dispatch(
-                    #[inline(always)]
-                    || {
-                        let sums = code.sums_of(run, values);
-                        sums.second_adjoints(tangents, before, seconds_before, own, own_seconds);
-                    },
-                ),
+                Kind::Sum => arch.dispatch(SumSeconds {
+                    sums: code.sums_of(run, values),
+                    tangents,
+                    adjoints: before,
+                    seconds: seconds_before,
+                    own,
+                    own_seconds,
+                }),
             }
         }
         &self.seconds[..code.inputs]
+    }
+}
+
+// No closures here: what calls them is not inlined into code for wider registers than the crate is compiled for.
+
+struct SumTangents<'a> {
+    sums: Sums<'a>,
+    before: &'a [Few],
+    out: &'a mut [Few],
+}
+
+impl WithSimd for SumTangents<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.sums.tangents(self.before, self.out);
+    }
+}
+
+struct SumSeconds<'a> {
+    sums: Sums<'a>,
+    tangents: &'a [Few],
+    adjoints: &'a mut [f64],
+    seconds: &'a mut [Few],
+    own: &'a [f64],
+    own_seconds: &'a [Few],
+}
+
+impl WithSimd for SumSeconds<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.sums.second_adjoints(
+            self.tangents,
+            self.adjoints,
+            self.seconds,
+            self.own,
+            self.own_seconds,
+        );
     }
 }
 

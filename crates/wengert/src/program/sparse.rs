@@ -340,7 +340,6 @@ impl Workspace {
                 detail: "the pattern is of another program; take the pattern of the one that the workspace is of, or of a clone of it".to_owned(),
             });
         }
-        let (inputs, outputs) = (pattern.code.inputs, pattern.code.outputs.len());
         self.run(x)?;
         let mut values = vec![0.0; pattern.len()];
         // Entries in the order of the products that hold them.
@@ -354,21 +353,32 @@ impl Workspace {
                     values[entry] = product[place][lane];
                 }
             })?;
-        } else {
-            for (seed, entries) in pattern.seeds.iter().zip(&of_product) {
-                let mut direction = vec![0.0; if seed.reverse { outputs } else { inputs }];
-                for &index in &seed.ones {
-                    direction[index as usize] = 1.0;
-                }
-                let product = match seed.reverse {
-                    true => self.adjoints_of(&direction),
-                    false => self.tangents_of(&direction),
-                };
-                for &(entry, place) in entries {
-                    values[entry] = product[place];
-                }
+            return Ok(pattern.with(values));
+        }
+        let (reverse, forward): (Vec<_>, Vec<_>) = pattern
+            .seeds
+            .iter()
+            .zip(&of_product)
+            .partition(|(seed, _)| seed.reverse);
+        for (seed, entries) in reverse {
+            let mut direction = vec![0.0; pattern.code.outputs.len()];
+            for &index in &seed.ones {
+                direction[index as usize] = 1.0;
+            }
+            let product = self.adjoints_of(&direction);
+            for &(entry, place) in entries {
+                values[entry] = product[place];
             }
         }
+        let seeds: Vec<&[u32]> = forward.iter().map(|(seed, _)| &seed.ones[..]).collect();
+        self.jvps(&seeds, |group, tangents, stride| {
+            for (lane, (_, entries)) in forward[group].iter().enumerate() {
+                for &(entry, place) in *entries {
+                    let slot = pattern.code.outputs[place] as usize;
+                    values[entry] = tangents[slot * stride + lane];
+                }
+            }
+        });
         Ok(pattern.with(values))
     }
 }

@@ -1,6 +1,7 @@
 //! Running a program at one input: memory that one run leaves to the next.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use ndarray::Array2;
@@ -120,32 +121,101 @@ impl Workspace {
         &self.adjoints[..self.code.inputs]
     }
 
-    /// The derivatives of each output (rows) by each input (columns) at `x`, forwards or in reverse, whichever takes fewer sweeps.
+    /// The derivatives of each output (rows) by each input (columns) at `x`, forwards or in reverse, for whichever there are fewer.
     ///
     /// # Errors
     ///
     /// As [`Workspace::value`].
     pub fn jacobian(&mut self, x: &[f64]) -> Result<Array2<f64>, Error> {
+        self.jacobian_by(x, 0..self.code.inputs)
+    }
+
+    /// The derivatives of each output (rows) by some of the inputs (columns) at `x`; forwards, eight columns at a time, if those are fewer than
+    /// the outputs.
+    ///
+    /// The other inputs are data: a program that takes them as inputs need not be recorded again for others.
+    ///
+    /// ```
+    /// use wengert::Program;
+    ///
+    /// // What a line of two parameters lacks to three points.
+    /// let errors = |x: &[wengert::Var]| [0, 1, 2].map(|i| x[2 + i] - (x[0] * i as f64 + x[1]));
+    /// let program = Program::record(errors, &[1.0; 5])?;
+    /// let jacobian = program.workspace().jacobian_by(&[0.5, 1.0, 0.9, 1.6, 2.1], 0..2)?;
+    /// assert_eq!(jacobian, ndarray::arr2(&[[0.0, -1.0], [-1.0, -1.0], [-2.0, -1.0]]));
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Workspace::value`], or if there are not so many inputs.
+    pub fn jacobian_by(&mut self, x: &[f64], inputs: Range<usize>) -> Result<Array2<f64>, Error> {
+        if inputs.start > inputs.end || inputs.end > self.code.inputs {
+            return Err(Error::Argument {
+                op: "jacobian_by",
+                detail: format!(
+                    "inputs {} to {} were asked for, and the program has {}",
+                    inputs.start, inputs.end, self.code.inputs
+                ),
+            });
+        }
         self.run(x)?;
-        let (rows, columns) = (self.code.outputs.len(), self.code.inputs);
+        let (rows, columns) = (self.code.outputs.len(), inputs.len());
         let mut matrix = Array2::zeros((rows, columns));
-        let mut seed = vec![0.0; rows.min(columns)];
-        for k in 0..seed.len() {
-            seed.fill(0.0);
-            seed[k] = 1.0;
-            if rows <= columns {
+        if rows <= columns {
+            let mut seed = vec![0.0; rows];
+            for (k, mut row) in matrix.rows_mut().into_iter().enumerate() {
+                seed.fill(0.0);
+                seed[k] = 1.0;
                 self.pull_back(&seed);
-                for (entry, &adjoint) in matrix.row_mut(k).iter_mut().zip(&self.adjoints) {
+                for (entry, &adjoint) in row.iter_mut().zip(&self.adjoints[inputs.clone()]) {
                     *entry = adjoint;
                 }
-            } else {
-                self.push_forward(&seed);
-                for (entry, &slot) in matrix.column_mut(k).iter_mut().zip(&self.code.outputs) {
-                    *entry = self.tangents[slot as usize];
-                }
             }
+        } else if columns > 0 {
+            let code = Arc::clone(&self.code);
+            let entries = matrix.as_slice_mut().expect("made in C order");
+            let units: Vec<[u32; 1]> = inputs.map(|input| [input as u32]).collect();
+            self.jvps(&units, |group, tangents, stride| {
+                for (row, &slot) in entries.chunks_exact_mut(columns).zip(&code.outputs) {
+                    let tangents = &tangents[slot as usize * stride..][..group.len()];
+                    row[group.clone()].copy_from_slice(tangents);
+                }
+            });
         }
         Ok(matrix)
+    }
+
+    /// The tangents, where the last run was, along several directions, each of which is given by the inputs where it is 1.
+    ///
+    /// `each` gets some of the directions, the tangents of all slots along the first of these and then the others, and how many numbers
+    /// after a slot's first tangent that of the next slot stands.
+    pub(super) fn jvps(
+        &mut self,
+        directions: &[impl AsRef<[u32]>],
+        mut each: impl FnMut(Range<usize>, &[f64], usize),
+    ) {
+        for (k, group) in directions.chunks(DIRECTIONS).enumerate() {
+            let first = k * DIRECTIONS;
+            if let [only] = group {
+                let mut direction = vec![0.0; self.code.inputs];
+                for &input in only.as_ref() {
+                    direction[input as usize] = 1.0;
+                }
+                self.push_forward(&direction);
+                each(first..first + 1, &self.tangents, 1);
+                continue;
+            }
+            let (code, values) = (&self.code, &self.values);
+            let tangents = self
+                .directions
+                .tangents(code, values, |tangents| plant(group, tangents));
+            each(
+                first..first + group.len(),
+                tangents.as_flattened(),
+                DIRECTIONS,
+            );
+        }
     }
 
     /// The product of the only output's Hessian at `x` with `v`.
@@ -195,14 +265,8 @@ impl Workspace {
     ) -> Result<(), Error> {
         let output = self.only_output("hvp")?;
         for (k, group) in directions.chunks(DIRECTIONS).enumerate() {
-            let seed = |tangents: &mut [[f64; DIRECTIONS]]| {
-                for (lane, ones) in group.iter().enumerate() {
-                    for &input in ones.as_ref() {
-                        tangents[input as usize][lane] = 1.0;
-                    }
-                }
-            };
             let (code, values) = (&self.code, &self.values);
+            let seed = |tangents: &mut [_]| plant(group, tangents);
             let products = self.directions.products(code, values, output, seed);
             for lane in 0..group.len() {
                 each(k * DIRECTIONS + lane, lane, products);
@@ -355,6 +419,15 @@ impl Workspace {
                     sums.second_adjoints(tangents, before, second_before, own, own_second);
                 }
             }
+        }
+    }
+}
+
+/// Writes 1 into each direction's tangents of the inputs that it names.
+fn plant(directions: &[impl AsRef<[u32]>], tangents: &mut [[f64; DIRECTIONS]]) {
+    for (lane, ones) in directions.iter().enumerate() {
+        for &input in ones.as_ref() {
+            tangents[input as usize][lane] = 1.0;
         }
     }
 }
