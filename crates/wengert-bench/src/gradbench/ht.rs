@@ -1,16 +1,13 @@
 //! Hand tracking: how far observed points are from the skin of a posed hand.
 
-use serde::Deserialize;
+use ndarray::Array2;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
-use wengert::{Tape, Var};
+use wengert::{Program, Var};
 
 use super::input::{self, Refusal, inside, long, refuse, table};
-use super::runs::Evaluation;
+use super::runs::{Evaluation, Preparation};
 use crate::objectives::hand::{BONES, Hand, PARAMETERS, Posed};
-
-/// Observations on the tape at a time: so many that the pose, which is swept with each block, hardly
-/// counts.
-const BLOCK: usize = 2048;
 
 #[derive(Deserialize)]
 struct Input {
@@ -70,43 +67,44 @@ impl Input {
         self.data.residuals(&hand, all, &self.us).concat()
     }
 
-    /// Forward, since few parameters move many residuals: one sweep for each parameter, and one for
-    /// each of the two coordinates in a triangle, in which every observation moves by its own.
-    fn jacobian(&self, tape: &mut Tape) -> Vec<Vec<f64>> {
-        tape.clear();
-        let theta = tape.vars(&self.theta);
-        let hand = Posed::new(&self.data.model, &theta);
-        let posed = tape.mark();
-        let count = self.data.correspondences.len();
-        let mut rows: Vec<Vec<f64>> = Vec::with_capacity(3 * count);
-        for start in (0..count).step_by(BLOCK) {
-            let block = start..count.min(start + BLOCK);
-            // Empty in the simple form.
-            let us = self.us.get(block.clone()).unwrap_or_default();
-            let us: Vec<[Var; 2]> = us.iter().map(|u| u.map(|u| tape.var(u))).collect();
-            let residuals = self.data.residuals(&hand, block, &us);
+    /// How far each observation is moved within its triangle; nothing in the simple form.
+    fn moves(&self) -> usize {
+        if self.us.is_empty() { 0 } else { 2 }
+    }
 
-            let first = rows.len();
-            let width = theta.len() + us.first().map_or(0, |u| u.len());
-            rows.resize_with(first + 3 * residuals.len(), || Vec::with_capacity(width));
-            let mut add_column = |seeds: &[(Var, f64)]| {
-                let tangents = tape.jvp(seeds);
-                let residuals = residuals.as_flattened();
-                for (row, &residual) in rows[first..].iter_mut().zip(residuals) {
-                    row.push(tangents[residual]);
-                }
-            };
-            if !us.is_empty() {
-                for j in [0, 1] {
-                    add_column(&us.iter().map(|u| (u[j], 1.0)).collect::<Vec<_>>());
-                }
-            }
-            for &parameter in &theta {
-                add_column(&[(parameter, 1.0)]);
-            }
-            tape.rewind(posed);
-        }
-        rows
+    /// All numbers: moves, the pose, and then the data.
+    fn numbers(&self) -> Vec<f64> {
+        let mut all = vec![0.0; self.moves()];
+        all.extend(&self.theta);
+        all.extend(self.us.as_flattened());
+        self.data.map(|number| all.push(number));
+        all
+    }
+
+    /// The residuals, by [`Input::numbers`].
+    fn residuals(&self, all: &[Var]) -> Vec<Var> {
+        let (moves, rest) = all.split_at(self.moves());
+        let (theta, mut data) = rest.split_at(self.theta.len());
+        let mut number = || {
+            let (first, others) = data.split_first().expect("as many as there were numbers");
+            data = others;
+            *first
+        };
+        let us = self.us.iter();
+        let us: Vec<[Var; 2]> = us.map(|_| [0, 1].map(|j| number() + moves[j])).collect();
+        let data = self.data.map(|_| number());
+        let hand = Posed::new(&data.model, theta);
+        let observations = 0..data.correspondences.len();
+        data.residuals(&hand, observations, &us).concat()
+    }
+}
+
+/// A matrix, sent row by row.
+struct Rows(Array2<f64>);
+
+impl Serialize for Rows {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.rows().into_iter().map(|row| row.to_vec()))
     }
 }
 
@@ -115,8 +113,19 @@ pub(super) fn objective(input: &RawValue) -> Result<Evaluation, Refusal> {
     runs.measure(|| input.objective())
 }
 
+/// By a program whose inputs are the pose and all data: which bones have no share in a point is asked again at each run.
+///
+/// Forward, since few parameters move many residuals. All observations are moved in their triangles at once, so what one
+/// residual changes by is what its own coordinates change it by.
 pub(super) fn jacobian(input: &RawValue) -> Result<Evaluation, Refusal> {
     let (input, runs) = input::read::<Input>(input)?;
-    let mut tape = Tape::new();
-    runs.measure(|| input.jacobian(&mut tape))
+    let preparation = Preparation::begin("ht jacobian");
+    let all = input.numbers();
+    let program = Program::record(|all| input.residuals(all), &all).expect("scalars alone");
+    let mut workspace = program.workspace();
+    let columns = 0..input.moves() + input.theta.len();
+    runs.measure_prepared(preparation, || {
+        let jacobian = workspace.jacobian_by(&all, columns.clone());
+        Rows(jacobian.expect("the numbers at which it was recorded"))
+    })
 }

@@ -25,13 +25,13 @@
 //! | `gmm`, `llsq` | any number | a program of one data point, run over all of them |
 //! | `ba` | any number | a program of one observation, run over blocks of them |
 //! | `lstm`, `det`, `ode` | any number | a program |
-//! | `ht` | any number | forward on a tape, one sweep for each parameter: the weights decide what is recorded |
+//! | `ht` | any number | a program forward, eight parameters at a time; which weights are zero is asked again at each run |
 //! | `kmeans` | any vector | the gradient, recorded, and its tangent: which centroid is nearest is a plain choice |
 //! | `lse` | any vector | a gradient on tensors, a few nodes however long the vector is |
 //! | `saddle`, `particle` | any number | derivatives of functions that take derivatives, in four pairs of modes |
 //!
-//! A program that the lengths of the input alone decide (`gmm`, `llsq`, `lstm`, `det`, `ode`) is recorded before the
-//! evaluations, in the timing `prepare`; what a first call takes with it is told on standard error.
+//! A program that the lengths of the input alone decide (`gmm`, `llsq`, `lstm`, `det`, `ode`), or that asks again what else decided it (`ht`), is
+//! recorded before the evaluations, in the timing `prepare`; what a first call takes with it is told on standard error.
 //!
 //! A message that makes no sense is answered with a sentence that says why, and so is a function that panics. A
 //! number that is not finite is `null`, since JSON has no word for it.

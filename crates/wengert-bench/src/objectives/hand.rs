@@ -1,9 +1,10 @@
 //! Hand tracking: how far observed points are from the skin of a posed hand.
 
 use std::collections::HashMap;
-use std::ops::Range;
+use std::ops::{Mul, Range};
 
 use serde::{Deserialize, Serialize};
+use wengert::Var;
 
 use super::{Number, constant, numbers};
 
@@ -14,36 +15,54 @@ pub(crate) const BONES: usize = 22;
 
 type Matrix<T> = [[T; 4]; 4];
 
+/// What a hand is described by: numbers as they are, or a program's inputs.
+pub(crate) trait Data<T>: Number {
+    /// The number among those that depend on the pose.
+    fn lifted(self) -> T;
+}
+
+impl<T: Number> Data<T> for f64 {
+    fn lifted(self) -> T {
+        constant(self)
+    }
+}
+
+impl Data<Var> for Var {
+    fn lifted(self) -> Var {
+        self
+    }
+}
+
 /// A hand, and points that were seen on its skin.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Hand {
-    pub(crate) model: Model,
+pub struct Hand<P = f64> {
+    pub(crate) model: Model<P>,
     pub(crate) correspondences: Vec<usize>,
-    pub(crate) points: Vec<[f64; 3]>,
+    pub(crate) points: Vec<[P; 3]>,
 }
 
 /// The bones of a hand, and how they pull its skin.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct Model {
+pub(crate) struct Model<P = f64> {
     pub(crate) parents: Vec<i64>,
-    pub(crate) base_relatives: Vec<Matrix<f64>>,
-    pub(crate) inverse_base_absolutes: Vec<Matrix<f64>>,
-    pub(crate) base_positions: Vec<[f64; 4]>,
-    pub(crate) weights: Vec<Vec<f64>>,
+    pub(crate) base_relatives: Vec<Matrix<P>>,
+    pub(crate) inverse_base_absolutes: Vec<Matrix<P>>,
+    pub(crate) base_positions: Vec<[P; 4]>,
+    pub(crate) weights: Vec<Vec<P>>,
     pub(crate) triangles: Vec<[usize; 3]>,
     pub(crate) is_mirrored: bool,
 }
 
 /// A hand in a pose: what takes each bone from where it rests, and then the whole hand.
-pub(crate) struct Posed<'m, T> {
-    model: &'m Model,
+pub(crate) struct Posed<'m, T, P = f64> {
+    model: &'m Model<P>,
     bones: Vec<Matrix<T>>,
     rotation: [[T; 3]; 3],
     translation: [T; 3],
 }
 
-impl<'m, T: Number> Posed<'m, T> {
-    pub(crate) fn new(model: &'m Model, theta: &[T]) -> Self {
+impl<'m, T: Number + Mul<P, Output = T>, P: Data<T>> Posed<'m, T, P> {
+    pub(crate) fn new(model: &'m Model<P>, theta: &[T]) -> Self {
         let mut absolutes: Vec<Matrix<T>> = Vec::with_capacity(model.parents.len());
         for (bone, &parent) in model.parents.iter().enumerate() {
             let turn = euler_rotation(euler_angles(theta, bone));
@@ -74,11 +93,11 @@ impl<'m, T: Number> Posed<'m, T> {
         let mut place = [T::zero(); 3];
         for (bone, &weight) in self.bones.iter().zip(&self.model.weights[vertex]) {
             // Few bones have a share in a point.
-            if weight == 0.0 {
+            if weight.is_zero() {
                 continue;
             }
             for (x, row) in place.iter_mut().zip(bone) {
-                for (&entry, rest) in row.iter().zip(at_rest) {
+                for (&entry, &rest) in row.iter().zip(at_rest) {
                     *x += entry * (weight * rest);
                 }
             }
@@ -155,8 +174,8 @@ fn axis_rotation<T: Number>(axis: [T; 3]) -> [[T; 3]; 3] {
     ]
 }
 
-fn lifted<T: Number>(matrix: &Matrix<f64>) -> Matrix<T> {
-    matrix.map(|row| row.map(constant))
+fn lifted<T, P: Data<T>>(matrix: &Matrix<P>) -> Matrix<T> {
+    matrix.map(|row| row.map(P::lifted))
 }
 
 fn product<T: Number>(a: &Matrix<T>, b: &Matrix<T>) -> Matrix<T> {
@@ -232,15 +251,56 @@ impl Hand {
         let hand = Posed::new(&self.model, theta);
         self.residuals(&hand, 0..self.observations(), &[]).concat()
     }
+}
+
+impl<P: Copy> Hand<P> {
+    /// The same hand and points, with what `number` makes of each number.
+    pub(crate) fn map<Q>(&self, mut number: impl FnMut(P) -> Q) -> Hand<Q> {
+        let model = &self.model;
+        let mut matrices = |matrices: &[Matrix<P>]| -> Vec<Matrix<Q>> {
+            let matrices = matrices.iter();
+            matrices
+                .map(|rows| rows.map(|row| row.map(&mut number)))
+                .collect()
+        };
+        let [base_relatives, inverse_base_absolutes] =
+            [&model.base_relatives, &model.inverse_base_absolutes].map(|all| matrices(all));
+        let places = model.base_positions.iter();
+        let base_positions = places.map(|place| place.map(&mut number)).collect();
+        let weights = model.weights.iter();
+        let weights = weights
+            .map(|weights| weights.iter().map(|&weight| number(weight)).collect())
+            .collect();
+        Hand {
+            model: Model {
+                parents: model.parents.clone(),
+                base_relatives,
+                inverse_base_absolutes,
+                base_positions,
+                weights,
+                triangles: model.triangles.clone(),
+                is_mirrored: model.is_mirrored,
+            },
+            correspondences: self.correspondences.clone(),
+            points: self
+                .points
+                .iter()
+                .map(|point| point.map(&mut number))
+                .collect(),
+        }
+    }
 
     /// What each of some observations lacks to the hand, which it touches at a point of the skin, or
     /// in a triangle at its `us`.
-    pub(crate) fn residuals<T: Number>(
+    pub(crate) fn residuals<T: Number + Mul<P, Output = T>>(
         &self,
-        hand: &Posed<'_, T>,
+        hand: &Posed<'_, T, P>,
         observations: Range<usize>,
         us: &[[T; 2]],
-    ) -> Vec<[T; 3]> {
+    ) -> Vec<[T; 3]>
+    where
+        P: Data<T>,
+    {
         let mut vertices = HashMap::new();
         let mut vertex = |index| *vertices.entry(index).or_insert_with(|| hand.vertex(index));
         let mut residuals = Vec::with_capacity(observations.len());
@@ -254,7 +314,7 @@ impl Hand {
                     [0, 1, 2].map(|j| a[j] * u + b[j] * v + c[j] * w)
                 }
             };
-            residuals.push([0, 1, 2].map(|j| constant::<T>(self.points[i][j]) - touched[j]));
+            residuals.push([0, 1, 2].map(|j| self.points[i][j].lifted() - touched[j]));
         }
         residuals
     }
