@@ -117,7 +117,7 @@ pub enum Error {
     },
     /// Operands come from two tapes.
     #[error(
-        "{op}: the operands were recorded on two different tapes; record both on one tape, or pass a number: tape.var(x.value())"
+        "{op}: the operands were recorded on two different tapes; record both on one tape, or take the number of one: x.value()"
     )]
     Foreign {
         /// The operation.
@@ -171,10 +171,10 @@ pub enum Error {
     },
     /// A program's input would have made the recorded function take another branch.
     #[error(
-        "program: the branch at {location} would go another way: {question}; record the program again at this input, or write the branch with select, max or min"
+        "program: the branch at {location} would go another way: {question}; record the program again at this input, or write the branch with max, min, abs, relu or step"
     )]
     BranchChanged {
-        /// The comparison, with the numbers of this run and the nodes of the list that they were.
+        /// The comparison and its answers, with the numbers of this run and the nodes of the list that they were.
         question: String,
         /// File, line and column of the comparison.
         location: String,

@@ -67,21 +67,25 @@ impl Asked {
         named.map(|(asked, _)| *asked)
     }
 
-    /// The question in words, of `x` and `y`.
+    /// What is no longer so, of `x` and `y`.
     pub(crate) fn words(self, x: &str, y: &str) -> String {
-        match self {
-            Asked::Less(_) => format!("{x} < {y}"),
-            Asked::AtMost(_) => format!("{x} <= {y}"),
-            Asked::Equal(_) => format!("{x} == {y}"),
-            Asked::Order(_) => format!("{x} compared with {y}"),
-            Asked::Nan(_) => format!("is {x} NaN?"),
-            Asked::Finite(_) => format!("is {x} finite?"),
-            Asked::Infinite(_) => format!("is {x} infinite?"),
-            Asked::Category(_) => format!("what kind of number is {x}?"),
-            Asked::Negative(_) => format!("has {x} a minus sign?"),
-            Asked::Whole => format!("{x} as a whole number, which was that of {y}"),
-            Asked::Other => format!("a question about {x}"),
-        }
+        let (statement, was) = match self {
+            Asked::Less(was) => (format!("{x} < {y}"), was),
+            Asked::AtMost(was) => (format!("{x} <= {y}"), was),
+            Asked::Equal(was) => (format!("{x} == {y}"), was),
+            Asked::Nan(was) => (format!("{x} is NaN"), was),
+            Asked::Finite(was) => (format!("{x} is finite"), was),
+            Asked::Infinite(was) => (format!("{x} is infinite"), was),
+            Asked::Negative(was) => (format!("{x} has a minus sign"), was),
+            Asked::Order(_) => return format!("{x} and {y} were in another order"),
+            Asked::Category(_) => return format!("{x} was another kind of number"),
+            Asked::Whole => return format!("{x} as a whole number was that of {y}"),
+            Asked::Other => return format!("a question about {x}"),
+        };
+        format!(
+            "{statement} was {was} when it was recorded and is {} here",
+            !was
+        )
     }
 }
 

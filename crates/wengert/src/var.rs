@@ -100,6 +100,9 @@ impl<T: Real> Var<T> {
 
     /// The number.
     ///
+    /// It leaves the tape: nothing is differentiated through it, and to a [`Program`](crate::Program) it is a constant. So
+    /// `if x > y` is a branch that a program asks about again, and `if x.value() > y.value()` is not.
+    ///
     /// # Panics
     ///
     /// If the handle is stale or used on another thread than its tape's.

@@ -283,7 +283,7 @@ fn nothing_and_too_much() {
 #[rustfmt::skip]
 fn stale_and_foreign_handles() {
     const STALE: [&str; 3] = ["was recorded in generation", "has since been rewound", "record it again"];
-    const FOREIGN: [&str; 2] = ["recorded on two different tapes", "record both on one tape, or pass a number: tape.var(x.value())"];
+    const FOREIGN: [&str; 2] = ["recorded on two different tapes", "record both on one tape, or take the number of one: x.value()"];
     check(&[
         case!("stale, by an operator", |w| w.stale + w.x, says ["add: stale Var: node 5", STALE[0], STALE[1], STALE[2]]),
         case!("stale, on the right", |w| 2.0 / w.stale, says ["div: stale Var: node 5", STALE[1]]),

@@ -60,7 +60,8 @@ fn kinks() {
 fn operations() {
     let mut page = String::from(
         "# Elementwise operations\n\n\
-         Every one works on scalars and on tensors with broadcasting, at every order of derivative.\n\
+         Every one works on scalars and on tensors with broadcasting, at every order of derivative;\n\
+         but `gt` to `select` on tensors alone, for scalars have Rust's own comparisons.\n\
          This page is made from the rules themselves; a test keeps it true.\n",
     );
     table(&mut page, |op| !op.internal);

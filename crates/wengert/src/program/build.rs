@@ -214,7 +214,7 @@ impl Walk<'_> {
             Some(aux) if operands.any(|operand| self.depends(operand)) => Err(Error::Argument {
                 op: "freeze",
                 detail: format!(
-                    "node {id}, {}, is an operation on tensors; a program holds operations on scalars",
+                    "node {id}, {}, is an operation on tensors; a program holds operations on scalars, and no custom operations, answers of `implicit` or sums over points: take derivatives through those on a tape",
                     aux.op
                 ),
             }),

@@ -114,7 +114,7 @@ impl Code {
             ref outputs => Err(Error::Argument {
                 op,
                 detail: format!(
-                    "the program has {} outputs; a gradient is that of one: use vjp or jacobian",
+                    "the program has {} outputs, and this is about one: record one, or their sum with weights; vjp and jacobian take several",
                     outputs.len()
                 ),
             }),

@@ -64,6 +64,19 @@ pub use workspace::Workspace;
 /// ```
 ///
 /// With the feature `serde` a program can be written to a file and read from it; what is read is checked first.
+#[cfg_attr(
+    feature = "serde",
+    doc = "
+```
+use wengert::Program;
+
+let program = Program::record(|x| x[0] * x[1].sin(), &[1.0, 2.0])?;
+let file = serde_json::to_string(&program)?;
+let read: Program = serde_json::from_str(&file)?;
+assert_eq!(read.gradient(&[3.0, 0.5])?, program.gradient(&[3.0, 0.5])?);
+# Ok::<(), Box<dyn std::error::Error>>(())
+```"
+)]
 ///
 /// For many runs, a [`Workspace`] keeps the memory between them; any number of threads can have one each.
 #[cfg_attr(

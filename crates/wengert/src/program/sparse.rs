@@ -84,7 +84,8 @@ impl Sparse {
 
 /// Where a program's Jacobian or Hessian can have entries, and in how few products they are found.
 ///
-/// It depends on the program alone: find it once, use it at every input.
+/// It depends on the program alone, not on the input: find it once, and hand it to [`Workspace::sparse`] at every input. It is of that
+/// program (or a clone of it), not of another that was recorded in the same way.
 ///
 /// ```
 /// use wengert::Program;
@@ -95,6 +96,7 @@ impl Sparse {
 /// )?;
 /// let pattern = chain.hessian_pattern()?;
 /// assert_eq!(pattern.len(), 100 + 2 * 99); // the diagonal and its neighbours
+/// assert_eq!(pattern.columns()[..pattern.starts()[2]], [0, 1, 0, 1, 2]);
 /// assert!(pattern.products() <= 3);
 /// let mut workspace = chain.workspace();
 /// let hessian = workspace.sparse(&pattern, &[0.5; 100])?;
@@ -134,6 +136,21 @@ impl AsRef<[u32]> for Seed {
 }
 
 impl Pattern {
+    /// The number of rows and of columns.
+    pub fn shape(&self) -> [usize; 2] {
+        self.shape
+    }
+
+    /// Where each row's entries begin in [`Pattern::columns`]; one more than there are rows.
+    pub fn starts(&self) -> &[usize] {
+        &self.starts
+    }
+
+    /// The column of each entry, rising within a row.
+    pub fn columns(&self) -> &[u32] {
+        &self.columns
+    }
+
     /// The number of entries.
     pub fn len(&self) -> usize {
         self.columns.len()
@@ -192,7 +209,8 @@ impl Pattern {
 }
 
 impl Program {
-    /// Where the Jacobian can have entries: an output depends on an input.
+    /// Where the Jacobian can have entries: an output depends on an input. The entries themselves are found by
+    /// [`Workspace::sparse`].
     ///
     /// The entries are found by forward products with groups of columns, by reverse products of groups of rows, or, if that takes
     /// fewer products, some in the one way and some in the other: a matrix with a dense row and a dense column beside a diagonal takes three.
@@ -235,7 +253,8 @@ impl Program {
         )
     }
 
-    /// Where the Hessian of the only output can have entries: two inputs meet in an operation that is not linear.
+    /// Where the Hessian of the only output can have entries: two inputs meet in an operation that is not linear. The entries
+    /// themselves are found by [`Workspace::sparse`].
     ///
     /// # Errors
     ///

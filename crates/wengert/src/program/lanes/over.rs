@@ -104,7 +104,7 @@ impl<'a> Over<'a> {
             outputs => Err(Error::Argument {
                 op,
                 detail: format!(
-                    "the program has {outputs} outputs, and this is about one; use sum_and_jacobian or jacobians"
+                    "the program has {outputs} outputs, and this is about one: record one, or their sum with weights; sum_and_jacobian and jacobians take several"
                 ),
             }),
         }

@@ -128,7 +128,7 @@ impl PointSum {
     fn product(&self, x: Tensor, v: Tensor) -> Tensor {
         let of_value = self.clone();
         CustomOp::new(
-            "Hessian of a sum over points, times a direction",
+            "Hessian of a sum over points, times a direction (a sum over points has two derivatives, not three)",
             move |x| {
                 let v: Vec<f64> = x[1].iter().copied().collect();
                 of_value.array(&x[0], |over| over.sum_hvp(&v))
