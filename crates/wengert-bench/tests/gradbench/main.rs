@@ -115,7 +115,7 @@ fn converse(name: &str) -> Vec<Value> {
 /// is prepared.
 fn expected_timings(message: &Value) -> &'static [&'static str] {
     let of = |key: &str| message[key].as_str().expect("a name");
-    let program = ["gmm", "llsq", "lstm", "det", "ode"].contains(&of("module"));
+    let program = ["gmm", "llsq", "lstm", "det", "ode", "ht"].contains(&of("module"));
     let derivative = ["jacobian", "gradient"].contains(&of("function"));
     match program && derivative {
         true => &["prepare", "evaluate"],
