@@ -109,11 +109,11 @@ pub enum Error {
         /// The node's place on the list.
         node: u32,
         /// The generation in which it was recorded.
-        recorded: u32,
+        recorded: u64,
         /// What happened to the tape.
         fate: &'static str,
         /// The tape's generation now.
-        current: u32,
+        current: u64,
     },
     /// Operands come from two tapes.
     #[error(

@@ -131,7 +131,7 @@ impl<T: Real> Gradients<T> {
     fn check(
         &self,
         list: &'static List<T>,
-        generation: u32,
+        generation: u64,
         id: u32,
         kind: &'static str,
     ) -> Result<(), Error> {

@@ -24,7 +24,7 @@ use std::alloc::{self, Layout};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::panic::Location;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use smallvec::SmallVec;
 
@@ -39,14 +39,16 @@ use crate::rules::structural::TensorOp;
 use crate::thread;
 
 /// Operands are 28-bit ids: the other four bits of each hold half of the opcode.
-pub(crate) const MAX_NODES: u32 = 1 << 28;
+const ID_BITS: u32 = 28;
+pub(crate) const MAX_NODES: u32 = 1 << ID_BITS;
 const ID_MASK: u32 = MAX_NODES - 1;
-const CHUNK_BITS: u32 = 16;
+// Under Miri, tests shall see many chunks of few nodes.
+const CHUNK_BITS: u32 = if cfg!(miri) { 6 } else { 16 };
 const CHUNK: u32 = 1 << CHUNK_BITS;
 /// For so many nodes of a list's first chunk memory is asked for at once.
 const FIRST_NODES: u32 = 1 << 9;
 /// The generation of constants, which no list ever reaches.
-pub(crate) const CONSTANT: u32 = u32::MAX;
+pub(crate) const CONSTANT: u64 = u64::MAX >> ID_BITS;
 /// What a list in the pool may keep for its next tape.
 const KEPT_CHUNKS: usize = 32;
 /// How many lists in the pool may keep that much; the others keep one chunk.
@@ -125,7 +127,7 @@ pub(crate) struct State<T: Real> {
     pub(crate) guards: Vec<Guard<T>>,
     pub(crate) names: BTreeMap<u32, String>,
     /// For each rewind that still matters: the generation it began, and where it rewound to. Both grow.
-    rewinds: Vec<(u32, u32)>,
+    rewinds: Vec<(u64, u32)>,
     /// Where each node was recorded, while the watch is on.
     origins: BTreeMap<u32, &'static Location<'static>>,
     max_nodes: u32,
@@ -136,10 +138,10 @@ pub(crate) struct State<T: Real> {
 
 /// The cell that handles point to.
 pub(crate) struct List<T: Real> {
-    generation: AtomicU32,
+    generation: AtomicU64,
     owner: AtomicUsize,
     /// The generation that began with the last `clear`.
-    cleared: AtomicU32,
+    cleared: AtomicU64,
     /// Nodes below this have survived every rewind since then.
     survivors: Cell<u32>,
     len: Cell<u32>,
@@ -150,7 +152,7 @@ pub(crate) struct List<T: Real> {
     chunks: RefCell<Vec<*mut Node<T>>>,
     /// Nodes of the first chunk whose memory has been asked for.
     touched: Cell<u32>,
-    /// Where `chunks` keeps them.
+    /// Where `chunks` keeps them: set after each push, which alone can move them.
     table: Cell<*const *mut Node<T>>,
     state: RefCell<State<T>>,
 }
@@ -177,11 +179,11 @@ impl<T: Real> List<T> {
         Self::of_generation(CONSTANT)
     }
 
-    const fn of_generation(generation: u32) -> Self {
+    const fn of_generation(generation: u64) -> Self {
         Self {
-            generation: AtomicU32::new(generation),
+            generation: AtomicU64::new(generation),
             owner: AtomicUsize::new(0),
-            cleared: AtomicU32::new(0),
+            cleared: AtomicU64::new(0),
             survivors: Cell::new(MAX_NODES),
             len: Cell::new(0),
             limit: Cell::new(0),
@@ -209,7 +211,7 @@ impl<T: Real> List<T> {
     }
 
     #[inline(always)]
-    pub(crate) fn generation(&self) -> u32 {
+    pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Relaxed)
     }
 
@@ -220,7 +222,7 @@ impl<T: Real> List<T> {
 
     /// Whether a handle of this generation may be used here without a closer look.
     #[inline(always)]
-    pub(crate) fn is_current(&self, generation: u32) -> bool {
+    pub(crate) fn is_current(&self, generation: u64) -> bool {
         self.generation.load(Relaxed) == generation
             && (!cfg!(feature = "nalgebra") || self.on_own_thread())
     }
@@ -238,7 +240,8 @@ impl<T: Real> List<T> {
         if id == self.limit.get() {
             self.make_room_or_fail(op, value, operands);
         }
-        self.write(Node::new(op, value, partials, operands));
+        // SAFETY: `len` never passes `limit`, and where they were equal there is room now.
+        unsafe { self.write(Node::new(op, value, partials, operands)) };
         id
     }
 
@@ -325,12 +328,18 @@ impl<T: Real> List<T> {
         let index = state.aux.len() as u32;
         state.aux.push(aux);
         drop(state);
-        self.write(Node::new(Op::aux, value, [T::zero(); 2], [index; 2]));
+        // SAFETY: `len` never passes `limit`, and where they were equal there is room now.
+        unsafe { self.write(Node::new(Op::aux, value, [T::zero(); 2], [index; 2])) };
         Ok(id)
     }
 
+    /// Appends a node.
+    ///
+    /// # Safety
+    ///
+    /// There is room for it: `len` is below `limit`, at once or after `make_room`.
     #[inline(always)]
-    fn write(&self, node: Node<T>) {
+    unsafe fn write(&self, node: Node<T>) {
         let id = self.len.get();
         debug_assert!(id < self.limit.get());
         // SAFETY: `id < limit`, and `base + limit` is at most the end of the current chunk, whose
@@ -537,8 +546,12 @@ impl<T: Real> State<T> {
 
 fn chunk_layout<T>() -> Layout {
     let nodes = Layout::array::<Node<T>>(CHUNK as usize).expect("a chunk fits in memory");
-    // So that a chunk of f64 is one large page; and no node straddles two cache lines.
+    // A chunk that is large pages begins where one can; else no node of f64 straddles two cache lines.
+    let align = match cfg!(target_os = "linux") && nodes.size().is_multiple_of(pages::LARGE) {
+        true => pages::LARGE,
+        false => 64,
+    };
     nodes
-        .align_to(pages::LARGE)
+        .align_to(align)
         .expect("a power of two that memory has room for")
 }

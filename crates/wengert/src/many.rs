@@ -97,7 +97,7 @@ struct Collected<T: Real> {
     /// The first operand that is a node.
     anchor: Option<Var<T>>,
     /// The generation of the anchor's list when that came.
-    generation: u32,
+    generation: u64,
     terms: Vec<Term<T>>,
     value: Option<T>,
 }

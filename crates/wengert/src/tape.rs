@@ -41,7 +41,7 @@ pub struct Tape<T: Real = f64> {
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
     list: *const (),
-    generation: u32,
+    generation: u64,
     position: Position,
 }
 
@@ -278,7 +278,7 @@ impl<T: Real> Tape<T> {
         struct Stop<T: Real> {
             list: &'static List<T>,
             start: Position,
-            cleared: u32,
+            cleared: u64,
         }
         impl<T: Real> Drop for Stop<T> {
             fn drop(&mut self) {

@@ -46,13 +46,13 @@ pub type Shape = SmallVec<[usize; 4]>;
 #[derive(Clone, Copy)]
 pub struct Tensor<T: Real = f64> {
     pub(crate) list: &'static List<T>,
-    pub(crate) generation: u32,
+    pub(crate) generation: u64,
     pub(crate) id: u32,
     stays_on_its_thread: PhantomData<*const ()>,
 }
 
 impl<T: Real> Tensor<T> {
-    pub(crate) fn new(list: &'static List<T>, generation: u32, id: u32) -> Self {
+    pub(crate) fn new(list: &'static List<T>, generation: u64, id: u32) -> Self {
         Self {
             list,
             generation,

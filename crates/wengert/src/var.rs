@@ -69,7 +69,7 @@ impl<T: Real> Var<T> {
     }
 
     #[inline(always)]
-    pub(crate) fn generation(self) -> u32 {
+    pub(crate) fn generation(self) -> u64 {
         self.place.generation()
     }
 

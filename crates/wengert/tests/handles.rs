@@ -529,6 +529,7 @@ fn a_tape_is_as_before_after_an_operation_that_fails_halfway() {
     assert_eq!((x * x).backward()[x], 2.0);
 }
 
+#[cfg(target_pointer_width = "64")]
 #[test]
 fn a_scalar_goes_in_two_registers() {
     assert_eq!(size_of::<Var>(), 16);

@@ -23,6 +23,72 @@ fn nodes_cross_the_end_of_a_chunk() {
     }
 }
 
+/// Nodes of five chunks.
+const LONG: usize = if cfg!(miri) { 5 * 64 } else { 5 << 16 };
+
+#[test]
+fn old_values_are_read_when_many_chunks_have_come() {
+    let mut tape = Tape::new();
+    let x = tape.var(3.0);
+    let half = x * 0.5;
+    let mark = tape.mark();
+    for round in 0..2 {
+        let mut y = x;
+        for k in 0..LONG {
+            y += x * f64::from(u32::from(k % 7 == 0));
+        }
+        // Made before the table of chunks grew, and, from the second round on, before a rewind.
+        assert_eq!((half.value(), (half * x).value()), (1.5, 4.5), "{round}");
+        assert_eq!(y.backward()[x], 1.0 + LONG.div_ceil(7) as f64);
+        tape.rewind(mark);
+    }
+}
+
+#[test]
+fn long_lists_are_given_back_and_taken_again() {
+    let record = |tape: &Tape| {
+        let x = tape.var(2.0);
+        let y = (0..LONG).fold(x, |y, _| y + x);
+        assert_eq!(y.value(), 2.0 * (LONG + 1) as f64);
+        y
+    };
+    let tapes: Vec<Tape> = (0..6).map(|_| Tape::new()).collect();
+    let stale: Vec<Var> = tapes.iter().map(record).collect();
+    drop(tapes);
+    for _ in 0..6 {
+        let tape = Tape::new();
+        let y = record(&tape);
+        assert_eq!(y.backward()[y], 1.0);
+    }
+    for y in stale {
+        assert!(std::panic::catch_unwind(move || y.value()).is_err());
+    }
+}
+
+#[test]
+fn constants_have_no_node_to_read() {
+    for bits in [
+        0,
+        1,
+        u64::MAX,
+        u64::MAX >> 1,
+        0xfff0_0000_0000_0001,
+        1.5_f64.to_bits(),
+    ] {
+        let number = f64::from_bits(bits);
+        let constant: Var = Var::constant(number);
+        assert_eq!(constant.value().is_nan(), number.is_nan());
+        let single: Var<f32> = Var::constant(f32::from_bits(bits as u32));
+        assert_eq!(
+            single.value().is_nan(),
+            f32::from_bits(bits as u32).is_nan()
+        );
+        let tape = Tape::new();
+        let x = tape.var(1.0);
+        assert_eq!((x * constant).value().is_nan(), number.is_nan());
+    }
+}
+
 #[test]
 fn views_and_adjoints_outlive_what_is_recorded_after_them() {
     let mut tape = Tape::new();

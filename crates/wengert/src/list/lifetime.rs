@@ -7,16 +7,16 @@ use crate::thread;
 
 /// Which handles were live at one moment of a list's life.
 pub(crate) struct History {
-    pub(crate) generation: u32,
-    cleared: u32,
+    pub(crate) generation: u64,
+    cleared: u64,
     nodes: u32,
     /// Few, for each must have kept fewer nodes than the next.
-    rewinds: SmallVec<[(u32, u32); 4]>,
+    rewinds: SmallVec<[(u64, u32); 4]>,
 }
 
 impl History {
     /// Whether the node was on the list then, and was what the handle of this generation means.
-    pub(crate) fn was_live(&self, generation: u32, id: u32) -> bool {
+    pub(crate) fn was_live(&self, generation: u64, id: u32) -> bool {
         if id >= self.nodes || generation < self.cleared || generation > self.generation {
             return false;
         }
@@ -25,7 +25,7 @@ impl History {
 }
 
 /// Whether a node of an earlier generation has survived every rewind since.
-fn survives(rewinds: &[(u32, u32)], generation: u32, id: u32) -> bool {
+fn survives(rewinds: &[(u64, u32)], generation: u64, id: u32) -> bool {
     // What they keep grows, so the first after the handle's own generation has kept the least.
     let later = rewinds.partition_point(|&(began, _)| began <= generation);
     rewinds.get(later).is_some_and(|&(_, kept)| id < kept)
@@ -83,24 +83,24 @@ impl<T: Real> List<T> {
         chunks.truncate(kept);
         drop(chunks);
         self.owner.store(0, Relaxed);
-        if self.generation.load(Relaxed) < u32::MAX / 2 {
+        if self.generation.load(Relaxed) < CONSTANT / 2 {
             pool.push(self);
         }
     }
 
     /// The generation that began with the last `clear`.
-    pub(crate) fn cleared(&self) -> u32 {
+    pub(crate) fn cleared(&self) -> u64 {
         self.cleared.load(Relaxed)
     }
 
     /// Whether buffers taken in this generation may go back to the pool.
-    pub(crate) fn may_recycle(&self, generation: u32) -> bool {
+    pub(crate) fn may_recycle(&self, generation: u64) -> bool {
         self.on_own_thread() && generation >= self.cleared() && self.state.try_borrow_mut().is_ok()
     }
 
     /// Whether the node still is what it was when the handle was made.
     #[inline]
-    pub(crate) fn is_live(&self, generation: u32, id: u32) -> bool {
+    pub(crate) fn is_live(&self, generation: u64, id: u32) -> bool {
         if self.is_current(generation) {
             return true;
         }
@@ -116,7 +116,7 @@ impl<T: Real> List<T> {
         &self,
         op: &'static str,
         kind: &'static str,
-        generation: u32,
+        generation: u64,
         id: u32,
     ) -> Error {
         if self.generation() == CONSTANT {
@@ -227,11 +227,11 @@ impl<T: Real> List<T> {
     }
 
     #[track_caller]
-    pub(super) fn next_generation(&self) -> u32 {
+    pub(super) fn next_generation(&self) -> u64 {
         let next = self.generation() + 1;
         assert!(
             next < CONSTANT,
-            "the tape has been cleared or rewound 2^32 times; make a new one"
+            "the tape has been cleared or rewound 2^36 times; make a new one"
         );
         self.generation.store(next, Relaxed);
         next
@@ -293,7 +293,7 @@ impl<T: Real> List<T> {
 pub(crate) struct Attempt<T: Real> {
     list: &'static List<T>,
     position: Position,
-    cleared: u32,
+    cleared: u64,
     kept: bool,
 }
 
@@ -324,7 +324,7 @@ impl<T: Real> Drop for Attempt<T> {
 /// Holds a list still while a derivative is computed.
 pub(crate) struct SweepGuard<T: Real> {
     list: &'static List<T>,
-    cleared: u32,
+    cleared: u64,
 }
 
 impl<T: Real> SweepGuard<T> {

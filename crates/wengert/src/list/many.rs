@@ -117,7 +117,8 @@ impl<T: Real> List<T> {
         terms.clear();
         state.many.room = terms;
         drop(state);
-        self.write(Node::new(op, value, [T::zero(); 2], [id; 2]));
+        // SAFETY: `len` never passes `limit`, and where they were equal there is room now.
+        unsafe { self.write(Node::new(op, value, [T::zero(); 2], [id; 2])) };
         Ok(id)
     }
 }

@@ -34,7 +34,7 @@ impl<T: Real> Place<T> {
     pub(crate) fn constant(value: T) -> Self {
         let bits = value.as_f64().to_bits();
         // Those of some NaNs would look like a key of the constants' own generation.
-        let key = match (bits >> 32) as u32 {
+        let key = match bits >> ID_BITS {
             CONSTANT => (-f64::NAN).to_bits(),
             _ => bits,
         };
@@ -47,13 +47,13 @@ impl<T: Real> Place<T> {
     }
 
     #[inline(always)]
-    pub(crate) fn generation(self) -> u32 {
-        (self.key >> 32) as u32
+    pub(crate) fn generation(self) -> u64 {
+        self.key >> ID_BITS
     }
 
     #[inline(always)]
     pub(crate) fn id(self) -> u32 {
-        self.key as u32
+        self.key as u32 & ID_MASK
     }
 
     // By its generation: in a notebook, every cell has constants of its own.
@@ -66,7 +66,8 @@ impl<T: Real> Place<T> {
     #[inline(always)]
     pub(crate) fn value(self) -> Option<T> {
         if self.list.is_current(self.generation()) {
-            // SAFETY: places are made for nodes that are there, and none has gone since.
+            // SAFETY: places are made for nodes that are there, and in the present generation none has gone since. A place stays on
+            // the thread of its list; where it may travel, `is_current` has asked for the thread.
             Some(unsafe { self.list.value_of(self.id()) })
         } else {
             None
@@ -76,9 +77,9 @@ impl<T: Real> Place<T> {
     /// The values of two nodes, if both are of one list and its present generation.
     #[inline(always)]
     pub(crate) fn values(a: Self, b: Self) -> Option<[T; 2]> {
-        let together = std::ptr::eq(a.list, b.list) & ((a.key ^ b.key) >> 32 == 0);
+        let together = std::ptr::eq(a.list, b.list) & ((a.key ^ b.key) >> ID_BITS == 0);
         if together && a.list.is_current(a.generation()) {
-            // SAFETY: as above.
+            // SAFETY: as in `value`, for both.
             Some(unsafe { [a.list.value_of(a.id()), a.list.value_of(b.id())] })
         } else {
             None
@@ -132,7 +133,7 @@ impl<T: Real> List<T> {
 
     #[inline(always)]
     fn place_of(&'static self, id: u32) -> Place<T> {
-        Place::new(self, u64::from(self.generation()) << 32 | u64::from(id))
+        Place::new(self, self.generation() << ID_BITS | u64::from(id))
     }
 
     /// Appends a node, and says where it stands.
@@ -156,7 +157,9 @@ impl<T: Real> List<T> {
     /// The node is on the list, and the list is the calling thread's.
     #[inline(always)]
     unsafe fn value_of(&self, id: u32) -> T {
-        // SAFETY: the table has the chunk of every node on the list, and the node has been written.
+        debug_assert!(id < self.len());
+        // SAFETY: the table has the chunk of every node on the list: it grows before a chunk is written, and what
+        // `release` takes from its end has no nodes. The node has been written.
         unsafe {
             let chunk = *self.table.get().add((id >> CHUNK_BITS) as usize);
             (*chunk.add((id & (CHUNK - 1)) as usize)).value

@@ -2,7 +2,7 @@
 //!
 //! A sum of products is most of what linear algebra records: every product a result of its own, and every partial
 //! sum. As one instruction it reads its factors and writes one number. The terms are added in the order in which they
-//! were, so no bit changes.
+//! were, but that the two operands of an addition may change places, so no bit changes.
 
 use crate::program::instructions::{Instruction, Place, Which};
 use crate::rules::Op;

@@ -144,8 +144,8 @@ impl PointSum {
     ) -> ArrayD<f64> {
         let x: Vec<f64> = x.iter().copied().collect();
         let answer = self.at(&x, ask);
-        let answer = answer.expect("what the value could be asked, the derivative can");
-        Array1::from(answer).into_dyn()
+        // At other inputs, by `Tape::repeat`, a branch may go another way.
+        Array1::from(crate::error::or_panic(answer)).into_dyn()
     }
 
     fn at<R>(&self, x: &[f64], ask: impl FnOnce(Over<'_>) -> Result<R, Error>) -> Result<R, Error> {

@@ -1,4 +1,4 @@
-//! PointSums over a block: a register for each few points, which holds the sum while its terms go by.
+//! Sums over a block of points: a register for each few points, which holds the sum while its terms go by.
 
 mod back;
 

@@ -24,7 +24,7 @@ enum Sweep {
     Second,
 }
 
-/// Partial over some points: of the outputs; of the adjoints of what the points share, for each output; and of their tangents.
+/// A part of the sums, over some points: of the outputs; of the adjoints of what the points share, for each output; and of their tangents.
 struct Partial {
     outputs: Vec<f64>,
     totals: [Vec<f64>; 2],
