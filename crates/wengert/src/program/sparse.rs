@@ -111,8 +111,8 @@ pub struct Pattern {
     starts: Vec<usize>,
     columns: Vec<u32>,
     seeds: Vec<Seed>,
-    /// For each entry, the product that holds it and where.
-    found: Vec<(u32, u32)>,
+    /// For each product, the entries that it holds and where.
+    held: Vec<Vec<(u32, u32)>>,
     of: Matrix,
 }
 
@@ -196,13 +196,17 @@ impl Pattern {
             .filter_map(|(seed, number)| Some((number?, seed)))
             .collect();
         seeds.sort_by_key(|&(number, _)| number);
+        let mut held = vec![Vec::new(); seeds.len()];
+        for (entry, (product, place)) in (0..).zip(found) {
+            held[product as usize].push((entry, place));
+        }
         Self {
             code: Arc::clone(code),
             shape: [rows.len(), columns],
             starts,
             columns: rows.concat(),
             seeds: seeds.into_iter().map(|(_, seed)| seed).collect(),
-            found,
+            held,
             of,
         }
     }
@@ -302,9 +306,13 @@ impl Pattern {
 
     /// The matrix, of which each entry stands at its place in its product.
     pub(super) fn entries(&self, products: &[Vec<f64>]) -> Sparse {
-        let found = self.found.iter();
-        let values = found.map(|&(product, place)| products[product as usize][place as usize]);
-        self.with(values.collect())
+        let mut values = vec![0.0; self.len()];
+        for (product, held) in products.iter().zip(&self.held) {
+            for &(entry, place) in held {
+                values[entry as usize] = product[place as usize];
+            }
+        }
+        self.with(values)
     }
 
     fn with(&self, values: Vec<f64>) -> Sparse {
@@ -320,7 +328,8 @@ impl Pattern {
 impl Workspace {
     /// The second derivative of the only output by each input at `x`: the diagonal of the Hessian.
     ///
-    /// It takes a product for each colour of the inputs, of which those that meet differ; so one, if none meet.
+    /// It takes a product for each colour of the inputs, of which those that meet differ; so one, if none meet. The colours are found at the
+    /// first call.
     ///
     /// ```
     /// use wengert::Program;
@@ -335,10 +344,14 @@ impl Workspace {
     /// As [`Workspace::value`], or if there is not one output.
     pub fn hessian_diagonal(&mut self, x: &[f64]) -> Result<Vec<f64>, Error> {
         self.only_output("hessian_diagonal")?;
-        let rows = pattern::hessian(self.code(), self.code().inputs);
-        let seeds = colour::neighbours(&rows).groups();
-        let mut diagonal = vec![0.0; rows.len()];
         self.run(x)?;
+        let code = self.code();
+        let seeds = self.diagonal.get_or_init(|| {
+            let rows = pattern::hessian(code, code.inputs);
+            Arc::new(colour::neighbours(&rows).groups())
+        });
+        let seeds = Arc::clone(seeds);
+        let mut diagonal = vec![0.0; x.len()];
         self.hvps(&seeds, |colour, lane, product| {
             for &input in &seeds[colour] {
                 diagonal[input as usize] = product[input as usize][lane];
@@ -361,15 +374,10 @@ impl Workspace {
         }
         self.run(x)?;
         let mut values = vec![0.0; pattern.len()];
-        // Entries in the order of the products that hold them.
-        let mut of_product = vec![Vec::new(); pattern.seeds.len()];
-        for (entry, &(product, place)) in pattern.found.iter().enumerate() {
-            of_product[product as usize].push((entry, place as usize));
-        }
         if pattern.of == Matrix::Hessian {
             self.hvps(&pattern.seeds, |direction, lane, product| {
-                for &(entry, place) in &of_product[direction] {
-                    values[entry] = product[place][lane];
+                for &(entry, place) in &pattern.held[direction] {
+                    values[entry as usize] = product[place as usize][lane];
                 }
             })?;
             return Ok(pattern.with(values));
@@ -377,7 +385,7 @@ impl Workspace {
         let (reverse, forward): (Vec<_>, Vec<_>) = pattern
             .seeds
             .iter()
-            .zip(&of_product)
+            .zip(&pattern.held)
             .partition(|(seed, _)| seed.reverse);
         for (seed, entries) in reverse {
             let mut direction = vec![0.0; pattern.code.outputs.len()];
@@ -386,15 +394,15 @@ impl Workspace {
             }
             let product = self.adjoints_of(&direction);
             for &(entry, place) in entries {
-                values[entry] = product[place];
+                values[entry as usize] = product[place as usize];
             }
         }
         let seeds: Vec<&[u32]> = forward.iter().map(|(seed, _)| &seed.ones[..]).collect();
         self.jvps(&seeds, |group, tangents, stride| {
             for (lane, (_, entries)) in forward[group].iter().enumerate() {
                 for &(entry, place) in *entries {
-                    let slot = pattern.code.outputs[place] as usize;
-                    values[entry] = tangents[slot * stride + lane];
+                    let slot = pattern.code.outputs[place as usize] as usize;
+                    values[entry as usize] = tangents[slot * stride + lane];
                 }
             }
         });

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ndarray::Array2;
 
@@ -35,6 +35,8 @@ pub struct Workspace {
     second: Vec<f64>,
     results: Vec<f64>,
     directions: Directions,
+    /// In which products the Hessian's diagonal is found, once somebody asks.
+    pub(super) diagonal: OnceLock<Arc<Vec<Vec<u32>>>>,
 }
 
 impl fmt::Debug for Workspace {
@@ -58,6 +60,7 @@ impl Workspace {
             second: Vec::new(),
             results: Vec::new(),
             directions: Directions::default(),
+            diagonal: OnceLock::new(),
         }
     }
 
@@ -128,6 +131,27 @@ impl Workspace {
     /// As [`Workspace::value`].
     pub fn jacobian(&mut self, x: &[f64]) -> Result<Array2<f64>, Error> {
         self.jacobian_by(x, 0..self.code.inputs)
+    }
+
+    /// The outputs and [`Workspace::jacobian`] at `x`, which residuals are asked for together.
+    ///
+    /// ```
+    /// use wengert::Program;
+    ///
+    /// let program = Program::record(|x| [x[0] * x[1], x[0].exp()], &[1.0; 2])?;
+    /// let mut workspace = program.workspace();
+    /// let (values, jacobian) = workspace.value_and_jacobian(&[0.0, 3.0])?;
+    /// assert_eq!(values, [0.0, 1.0]);
+    /// assert_eq!(jacobian, ndarray::arr2(&[[3.0, 0.0], [1.0, 0.0]]));
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Workspace::value`].
+    pub fn value_and_jacobian(&mut self, x: &[f64]) -> Result<(&[f64], Array2<f64>), Error> {
+        let jacobian = self.jacobian(x)?;
+        Ok((self.take_outputs(), jacobian))
     }
 
     /// The derivatives of each output (rows) by some of the inputs (columns) at `x`; forwards, eight columns at a time, if those are fewer than
