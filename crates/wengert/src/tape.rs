@@ -196,7 +196,8 @@ impl<T: Real> Tape<T> {
     ///
     /// # Panics
     ///
-    /// If called while a derivative is being computed on this tape, from a custom operation's rule or a checkpoint.
+    /// If called while a derivative is being computed on this tape, from a custom operation's rule or a checkpoint; or if the tape was cleared,
+    /// rewound and differentiated twice 2^32 times.
     #[track_caller]
     pub fn clear(&mut self) {
         self.list.clear();

@@ -231,7 +231,7 @@ impl<T: Real> List<T> {
         let next = self.generation() + 1;
         assert!(
             next < CONSTANT,
-            "the tape has been cleared or rewound 2^36 times; make a new one"
+            "the tape has been cleared or rewound 2^32 times; make a new one"
         );
         self.generation.store(next, Relaxed);
         next

@@ -34,7 +34,7 @@ impl<T: Real> Place<T> {
     pub(crate) fn constant(value: T) -> Self {
         let bits = value.as_f64().to_bits();
         // Those of some NaNs would look like a key of the constants' own generation.
-        let key = match bits >> ID_BITS {
+        let key = match bits >> GENERATION {
             CONSTANT => (-f64::NAN).to_bits(),
             _ => bits,
         };
@@ -48,12 +48,12 @@ impl<T: Real> Place<T> {
 
     #[inline(always)]
     pub(crate) fn generation(self) -> u64 {
-        self.key >> ID_BITS
+        self.key >> GENERATION
     }
 
     #[inline(always)]
     pub(crate) fn id(self) -> u32 {
-        self.key as u32 & ID_MASK
+        self.key as u32
     }
 
     // By its generation: in a notebook, every cell has constants of its own.
@@ -77,7 +77,7 @@ impl<T: Real> Place<T> {
     /// The values of two nodes, if both are of one list and its present generation.
     #[inline(always)]
     pub(crate) fn values(a: Self, b: Self) -> Option<[T; 2]> {
-        let together = std::ptr::eq(a.list, b.list) & ((a.key ^ b.key) >> ID_BITS == 0);
+        let together = std::ptr::eq(a.list, b.list) & ((a.key ^ b.key) >> GENERATION == 0);
         if together && a.list.is_current(a.generation()) {
             // SAFETY: as in `value`, for both.
             Some(unsafe { [a.list.value_of(a.id()), a.list.value_of(b.id())] })
@@ -133,7 +133,7 @@ impl<T: Real> List<T> {
 
     #[inline(always)]
     fn place_of(&'static self, id: u32) -> Place<T> {
-        Place::new(self, self.generation() << ID_BITS | u64::from(id))
+        Place::new(self, self.generation() << GENERATION | u64::from(id))
     }
 
     /// Appends a node, and says where it stands.
