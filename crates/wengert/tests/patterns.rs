@@ -264,8 +264,19 @@ fn shapes_whose_sets_are_much_larger_than_their_matrices() {
         let point = |k: usize| x.iter().map(|&x| x * (k as f64 + 0.5)).sum::<Var>();
         (0..600).map(|k| point(k).tanh()).sum()
     };
+    // The states of a random walk, a full block, each beside an observation of its own.
+    let walk: Shape = |x| {
+        let (steps, seen) = x.split_at(x.len() / 2);
+        let states = cumulative(steps).into_iter().zip(seen);
+        states.map(|(s, &seen)| (s - seen).square()).sum()
+    };
     let n = 600;
     for (what, shape, nonzeros) in [
+        (
+            "a random walk",
+            walk,
+            n * n / 4 + n / 2 * (n / 2 + 1) + n / 2,
+        ),
         ("squares of cumulative sums", squares, n * n),
         ("sums from both ends", ends, n * (n - 1)),
         ("a sum round and round", ring, n * n),

@@ -4,6 +4,11 @@
 //! holds the entries of all of them side by side. Of a symmetric matrix less is needed: a star colouring
 //! (Coleman and Moré, 1984), in which each entry or its mirror image stands alone.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use rustc_hash::FxBuildHasher;
+
 /// Colours that are numbered from 0; what needs none has none.
 pub(super) struct Colouring {
     pub(super) of: Vec<Option<u32>>,
@@ -95,34 +100,26 @@ pub(super) fn star(rows: &[Vec<u32>]) -> Colouring {
 fn star_in(rows: &[Vec<u32>], order: &[usize], limit: usize) -> Option<Colouring> {
     let mut of: Vec<Option<u32>> = vec![None; rows.len()];
     let mut forbidden = Forbidden::default();
-    // How many have each colour.
-    let mut sizes: Vec<u32> = Vec::new();
+    let mut hubs = Hubs::of(rows);
     for (coloured, &v) in order.iter().enumerate() {
-        let neighbours = |of: usize| {
-            rows[of]
-                .iter()
-                .map(|&n| n as usize)
-                .filter(move |&n| n != of)
-        };
         // Next to everybody so far it needs a new colour, and no look at the paths, of which a full matrix has n^3.
-        let all = neighbours(v).filter(|&w| of[w].is_some()).count() == coloured;
-        for w in neighbours(v) {
+        let all = neighbours_of(rows, v).filter(|&w| of[w].is_some()).count() == coloured;
+        for w in neighbours_of(rows, v) {
             forbidden.forbid(of[w], v);
-            if all || of[w].is_some_and(|colour| sizes[colour as usize] == 1) {
-                // No path goes on from a neighbour to this one's colour, for nobody else has it.
+            if all {
                 continue;
             }
-            for x in neighbours(w).filter(|&x| x != v && of[x].is_some()) {
-                // The path v - w - x: with w uncoloured, x's colour is out; else only if it goes on to w's colour.
-                if of[w].is_none() || neighbours(x).any(|y| y != w && of[y] == of[w]) {
-                    forbidden.forbid(of[x], v);
-                }
+            // The path v - w - x: with w uncoloured, x's colour is out; else only if it goes on to w's colour.
+            match of[w] {
+                None => neighbours_of(rows, w).for_each(|x| forbidden.forbid(of[x], v)),
+                Some(_) => hubs.beside[w]
+                    .iter()
+                    .for_each(|&x| forbidden.forbid(of[x as usize], v)),
             }
         }
         let colour = forbidden.first_free(v);
         of[v] = Some(colour);
-        sizes.resize(forbidden.by.len(), 0);
-        sizes[colour as usize] += 1;
+        hubs.coloured(v, colour);
         if forbidden.by.len() >= limit {
             return None;
         }
@@ -131,6 +128,60 @@ fn star_in(rows: &[Vec<u32>], order: &[usize], limit: usize) -> Option<Colouring
         of,
         count: forbidden.by.len(),
     })
+}
+
+fn neighbours_of(rows: &[Vec<u32>], of: usize) -> impl Iterator<Item = usize> {
+    let others = rows[of].iter().map(|&n| n as usize);
+    others.filter(move |&n| n != of)
+}
+
+/// Rows with two neighbours of one colour.
+struct Hubs<'a> {
+    rows: &'a [Vec<u32>],
+    /// For each row that has a colour, those of its neighbours that have another one of that colour.
+    beside: Vec<Vec<u32>>,
+    /// Of each colour the only row so far.
+    only: Vec<Option<usize>>,
+    /// For a row and a colour that is not one row's alone: its only neighbour of that colour so far, or none if there are more.
+    lone: HashMap<(u32, u32), Option<u32>, FxBuildHasher>,
+}
+
+impl<'a> Hubs<'a> {
+    fn of(rows: &'a [Vec<u32>]) -> Self {
+        Self {
+            rows,
+            beside: vec![Vec::new(); rows.len()],
+            only: Vec::new(),
+            lone: HashMap::default(),
+        }
+    }
+
+    fn coloured(&mut self, v: usize, colour: u32) {
+        if colour as usize == self.only.len() {
+            self.only.push(Some(v));
+            return;
+        }
+        if let Some(first) = self.only[colour as usize].take() {
+            self.enter(first, colour);
+        }
+        self.enter(v, colour);
+    }
+
+    fn enter(&mut self, v: usize, colour: u32) {
+        for x in neighbours_of(self.rows, v) {
+            match self.lone.entry((x as u32, colour)) {
+                Entry::Vacant(place) => {
+                    place.insert(Some(v as u32));
+                }
+                Entry::Occupied(mut place) => {
+                    if let Some(first) = place.get_mut().take() {
+                        self.beside[first as usize].push(x as u32);
+                    }
+                    self.beside[v].push(x as u32);
+                }
+            }
+        }
+    }
 }
 
 /// Which colours are out, and for whom; a new one is added where none is free.
