@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use crate::error::Error;
 use crate::list::List;
+use crate::program::compiled::Compiled;
 use crate::rules::structural::TensorOp;
 use crate::special;
 use crate::sweep;
@@ -43,6 +44,7 @@ pub trait Real:
     + Sync
     + ndarray::ScalarOperand
     + sealed::Pooled
+    + Compiled
     + 'static
 {
     /// The name of the type, for messages: `"f32"` or `"f64"`.

@@ -54,11 +54,16 @@ fn a_file_that_is_no_program_is_refused() {
         serde_json::to_string(&Program::record(|x| x[0].powi(3) * x[1], &[0.5, 0.7]).unwrap())
             .unwrap();
     assert!(
-        text.starts_with(r#"{"version":1,"inputs":[true,true],"constants":["#),
+        text.starts_with(r#"{"version":2,"numbers":"f64","inputs":[true,true],"constants":["#),
         "{text}"
     );
     for (from, to, says) in [
-        (r#""version":1"#, r#""version":2"#, "its version is 2"),
+        (r#""version":2"#, r#""version":1"#, "its version is 1"),
+        (
+            r#""numbers":"f64""#,
+            r#""numbers":"f32""#,
+            "its numbers are f32, and these are f64",
+        ),
         (r#""op":"powi""#, r#""op":"pow_""#, "no operation is called"),
         (r#""op":"powi""#, r#""op":"pair""#, "no operation is called"),
         (
@@ -114,15 +119,37 @@ fn a_file_that_is_no_program_is_refused() {
 }
 
 #[test]
+fn single_precision_comes_back_and_is_not_mixed_with_double() {
+    let program = Program::record_f32(|x| x[0].powf(0.1) * x[1] / 3.0, &[0.5, 0.7]).unwrap();
+    let text = serde_json::to_string(&program).unwrap();
+    let read: Program<f32> = serde_json::from_str(&text).unwrap();
+    let x = [0.3, -1.5];
+    assert_eq!(read.value(&x).unwrap(), program.value(&x).unwrap());
+    assert_eq!(read.gradient(&x).unwrap(), program.gradient(&x).unwrap());
+    let error = serde_json::from_str::<Program>(&text).unwrap_err();
+    assert!(
+        error.to_string().contains("are f32, and these are f64"),
+        "{error}"
+    );
+    // 0.1, which no f32 is.
+    let bits = 0.1_f64.to_bits();
+    let given = (3.0_f64).to_bits().to_string();
+    assert!(text.contains(&given), "{text}");
+    let error =
+        serde_json::from_str::<Program<f32>>(&text.replace(&given, &bits.to_string())).unwrap_err();
+    assert!(error.to_string().contains("are those of no f32"), "{error}");
+}
+
+#[test]
 fn sums_and_orders_that_do_not_fit_are_refused() {
     let sum = |args: &str| {
         format!(
-            r#"{{"version":1,"inputs":[true,true],"constants":[],"runs":[{{"op":"sum of products","stopped":false,"args":{args}}}],"outputs":[2],"guards":[]}}"#
+            r#"{{"version":2,"numbers":"f64","inputs":[true,true],"constants":[],"runs":[{{"op":"sum of products","stopped":false,"args":{args}}}],"outputs":[2],"guards":[]}}"#
         )
     };
     let good: Program = serde_json::from_str(&sum("[[0,0,0,3,0,1]]")).unwrap();
     assert_eq!(good.value(&[2.0, 5.0]).unwrap(), [2.0 - 10.0]);
-    let order = r#"{"version":1,"inputs":[true],"constants":[4751297606873776128],"runs":[{"op":"sinc_derivative","stopped":false,"args":[[0,1]]}],"outputs":[2],"guards":[]}"#;
+    let order = r#"{"version":2,"numbers":"f64","inputs":[true],"constants":[4751297606873776128],"runs":[{"op":"sinc_derivative","stopped":false,"args":[[0,1]]}],"outputs":[2],"guards":[]}"#;
     for (text, says) in [
         (sum("[]"), "a run of sum of products is empty"),
         (sum("[[0,0]]"), "a sum of 2 numbers, not of threes"),

@@ -3,6 +3,7 @@
 use argmin::core::{CostFunction, Error, Gradient, Hessian};
 
 use crate::program::Program;
+use crate::real::Real;
 use crate::tape::Tape;
 use crate::transforms;
 use crate::var::Var;
@@ -10,11 +11,11 @@ use crate::var::Var;
 /// With the feature `argmin`: the only output.
 ///
 /// An error is that of [`Program::value_and_gradient`].
-impl CostFunction for Program {
-    type Param = Vec<f64>;
-    type Output = f64;
+impl<T: Real> CostFunction for Program<T> {
+    type Param = Vec<T>;
+    type Output = T;
 
-    fn cost(&self, x: &Vec<f64>) -> Result<f64, Error> {
+    fn cost(&self, x: &Vec<T>) -> Result<T, Error> {
         let mut workspace = self.workspace();
         workspace.only_output("cost")?;
         Ok(workspace.value(x)?[0])
@@ -24,11 +25,11 @@ impl CostFunction for Program {
 /// With the feature `argmin`: the gradient of the only output.
 ///
 /// An error is that of [`Program::gradient`].
-impl Gradient for Program {
-    type Param = Vec<f64>;
-    type Gradient = Vec<f64>;
+impl<T: Real> Gradient for Program<T> {
+    type Param = Vec<T>;
+    type Gradient = Vec<T>;
 
-    fn gradient(&self, x: &Vec<f64>) -> Result<Vec<f64>, Error> {
+    fn gradient(&self, x: &Vec<T>) -> Result<Vec<T>, Error> {
         Ok(Program::gradient(self, x)?)
     }
 }
@@ -36,11 +37,11 @@ impl Gradient for Program {
 /// With the feature `argmin`: the Hessian of the only output, by rows.
 ///
 /// An error is that of [`Program::hessian`].
-impl Hessian for Program {
-    type Param = Vec<f64>;
-    type Hessian = Vec<Vec<f64>>;
+impl<T: Real> Hessian for Program<T> {
+    type Param = Vec<T>;
+    type Hessian = Vec<Vec<T>>;
 
-    fn hessian(&self, x: &Vec<f64>) -> Result<Vec<Vec<f64>>, Error> {
+    fn hessian(&self, x: &Vec<T>) -> Result<Vec<Vec<T>>, Error> {
         let rows = Program::hessian(self, x)?;
         Ok(rows.rows().into_iter().map(|row| row.to_vec()).collect())
     }

@@ -10,14 +10,15 @@ use crate::program::instructions::{Builder, Place};
 use crate::program::schedule::schedule;
 use crate::program::unfold::Unfolded;
 use crate::program::{Code, MAX_SLOTS, Question, too_large};
+use crate::real::Real;
 use crate::rules::Op;
 
-/// What was recorded between the inputs and the outputs, as code.
-pub(super) fn build(
-    list: &'static List<f64>,
+/// What was recorded between the inputs and the outputs: code, and its constants.
+pub(crate) fn build<T: Real>(
+    list: &'static List<T>,
     inputs: &[u32],
-    outputs: &[Side<f64>],
-) -> Result<Code, Error> {
+    outputs: &[Side<T>],
+) -> Result<(Code, Vec<T>), Error> {
     let _taken_back = list.attempt();
     let unfolded = Unfolded::of(list, inputs)?;
     let state = list.state();
@@ -36,7 +37,7 @@ pub(super) fn build(
         order: unfolded.order(count),
         unfolded,
         places: vec![None; count as usize],
-        builder: Builder::default(),
+        builder: Builder::for_at_most(0),
     };
     for (k, &id) in inputs.iter().enumerate() {
         if let Some(place) = walk.places.get_mut(id as usize) {
@@ -53,23 +54,25 @@ pub(super) fn build(
     drop(needed);
     let outputs: Vec<Place> = outputs.iter().map(|&side| walk.place_of(side)).collect();
     let questions = walk.questions()?;
-    let builder = walk.builder;
-    Ok(schedule(inputs.len(), builder, &outputs, questions))
+    let (constants, instructions) = walk.builder.finish();
+    let (inputs, count) = (inputs.len(), constants.len());
+    let code = schedule(inputs, count, instructions, &outputs, questions);
+    Ok((code, constants))
 }
 
 /// A walk through what was recorded.
-struct Walk<'a> {
-    nodes: &'a Nodes<'a, f64>,
-    state: &'a State<f64>,
+struct Walk<'a, T: Real> {
+    nodes: &'a Nodes<'a, T>,
+    state: &'a State<T>,
     /// The nodes, operands first.
     order: Vec<Range<u32>>,
     unfolded: Unfolded,
     /// What has become of each node; of one that does not depend on the inputs, nothing or a constant.
     places: Vec<Option<Place>>,
-    builder: Builder,
+    builder: Builder<T>,
 }
 
-impl Walk<'_> {
+impl<T: Real> Walk<'_, T> {
     /// Which nodes are needed for the roots.
     fn needed(&mut self, roots: impl Iterator<Item = u32>) -> Vec<bool> {
         let mut needed = vec![false; self.places.len()];
@@ -138,12 +141,12 @@ impl Walk<'_> {
         // An operation with three places keeps the first two in the pair before it.
         let own = if count == 3 { node.operand(0) } else { id };
         let pair = nodes.get(own);
-        let depends = |node: &Node<f64>, slot| self.depends(node.operand(slot));
+        let depends = |node: &Node<T>, slot| self.depends(node.operand(slot));
         if !(depends(pair, 0) || depends(pair, 1) || depends(node, 1)) {
             return Ok(None);
         }
         self.check_room(count)?;
-        let mut arg = |k: usize, own: u32, node: &Node<f64>, slot: usize| match node.operand(slot) {
+        let mut arg = |k: usize, own: u32, node: &Node<T>, slot: usize| match node.operand(slot) {
             _ if k >= count => Place::PAD,
             operand if operand == own => self.builder.constant(node.partials[slot]),
             operand => self.place_of(Side::Node(operand)),
@@ -164,7 +167,7 @@ impl Walk<'_> {
             return Ok(None);
         }
         self.check_room(terms.len())?;
-        let place = |(k, term): (usize, &Term<f64>)| match term.operand {
+        let place = |(k, term): (usize, &Term<T>)| match term.operand {
             own if own != id => self.place_of(Side::Node(own)),
             _ if op == Op::sum => self.builder.constant(term.partial),
             // The partial with respect to the other factor is this one.
@@ -183,7 +186,7 @@ impl Walk<'_> {
 
     /// The place of a side of a question, or of an output; what has none is a constant.
     #[inline]
-    fn place_of(&mut self, side: Side<f64>) -> Place {
+    fn place_of(&mut self, side: Side<T>) -> Place {
         match side {
             Side::Number(number) => self.builder.constant(number),
             Side::Node(id) => match self.places[id as usize] {

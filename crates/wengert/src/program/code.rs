@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::guards::Asked;
 use crate::program::instructions::Place;
 use crate::program::sums::{Sums, Term};
+use crate::real::Real;
 use crate::rules::Op;
 
 /// The instructions and what goes with them.
@@ -16,7 +17,8 @@ use crate::rules::Op;
 #[derive(Clone, Debug)]
 pub(super) struct Code {
     pub(super) inputs: usize,
-    pub(super) constants: Vec<f64>,
+    /// How many; their numbers stand beside the code, which is the same for every type of number.
+    pub(super) constants: usize,
     /// The slots of each instruction's inputs and parameters; of a sum, where its terms begin and end.
     pub(super) args: Vec<[u32; 3]>,
     /// The terms of all sums.
@@ -79,7 +81,7 @@ pub(super) struct Guarded {
 
 impl Code {
     pub(super) fn first(&self) -> usize {
-        self.inputs + self.constants.len()
+        self.inputs + self.constants
     }
 
     pub(super) fn slots(&self) -> usize {
@@ -127,7 +129,7 @@ impl Code {
     }
 
     /// The sums of a run, beside everything's values.
-    pub(super) fn sums_of<'a>(&'a self, run: &Run, values: &'a [f64]) -> Sums<'a> {
+    pub(super) fn sums_of<'a, T>(&'a self, run: &Run, values: &'a [T]) -> Sums<'a, T> {
         Sums {
             args: self.args_of(run),
             terms: &self.terms,
@@ -141,8 +143,8 @@ impl Code {
 }
 
 #[cold]
-pub(super) fn branch_changed(guard: &Guarded, x: f64, y: f64, point: Option<usize>) -> Error {
-    let number = |x: f64, node: Option<u32>| match node {
+pub(super) fn branch_changed<T: Real>(guard: &Guarded, x: T, y: T, point: Option<usize>) -> Error {
+    let number = |x: T, node: Option<u32>| match node {
         Some(node) => format!("{x} (node {node})"),
         None => x.to_string(),
     };

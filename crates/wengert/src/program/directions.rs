@@ -1,61 +1,47 @@
-//! Derivatives along several directions at a time: the numbers of the directions side by side.
+//! Derivatives along several directions at a time, as many as [`Wide::LANES`]: the numbers of the directions side by side.
 
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::num::{Dual, N};
 use crate::program::lanes::kernels::{Dispatch, Kernel};
-use crate::program::lanes::{Few, LANES};
 use crate::program::replay::{inputs, params};
 use crate::program::sums::Sums;
 use crate::program::{Code, Kind};
+use crate::real::Real;
 use crate::rules::elementwise::Num;
 use crate::rules::expand::Elementwise;
-
-/// How many directions go together.
-pub(super) const DIRECTIONS: usize = LANES;
+use crate::rules::structural::map::absorb;
 
 /// Memory for derivatives along some directions.
-#[derive(Debug, Default)]
-pub(super) struct Directions {
-    tangents: Vec<Few>,
-    adjoints: Vec<f64>,
-    seconds: Vec<Few>,
+#[derive(Debug)]
+pub(crate) struct Directions<T: Real> {
+    tangents: Vec<T::Few>,
+    adjoints: Vec<T>,
+    seconds: Vec<T::Few>,
 }
 
-impl Directions {
+impl<T: Real> Default for Directions<T> {
+    fn default() -> Self {
+        Self {
+            tangents: Vec::new(),
+            adjoints: Vec::new(),
+            seconds: Vec::new(),
+        }
+    }
+}
+
+impl<T: Real> Directions<T> {
     /// For each slot its tangents along the directions that `seed` plants among those of the inputs.
     pub(super) fn tangents(
         &mut self,
         code: &Code,
-        values: &[f64],
-        seed: impl FnOnce(&mut [Few]),
-    ) -> &[Few] {
-        let arch = Arch::new();
+        values: &[T],
+        seed: impl FnOnce(&mut [T::Few]),
+    ) -> &[T::Few] {
         self.tangents.clear();
-        self.tangents.resize(code.slots(), [0.0; LANES]);
+        self.tangents.resize(code.slots(), T::ZEROS);
         seed(&mut self.tangents[..code.inputs]);
-        for run in code.runs.iter().filter(|run| !run.stopped) {
-            let (args, at) = (code.args_of(run), code.slot_of(run));
-            let (before, out) = self.tangents.split_at_mut(at);
-            let out = &mut out[..args.len()];
-            match run.kind {
-                Kind::Rule(op) => op.visit(Dispatch {
-                    arch,
-                    kernel: Tangents {
-                        args,
-                        values,
-                        z: &values[at..],
-                        before,
-                        out,
-                    },
-                }),
-                Kind::Sum => arch.dispatch(SumTangents {
-                    sums: code.sums_of(run, values),
-                    before,
-                    out,
-                }),
-            }
-        }
+        T::push_directions(code, values, &mut self.tangents);
         &self.tangents
     }
 
@@ -64,60 +50,97 @@ impl Directions {
     pub(super) fn products(
         &mut self,
         code: &Code,
-        values: &[f64],
+        values: &[T],
         output: usize,
-        seed: impl FnOnce(&mut [Few]),
-    ) -> &[Few] {
-        let arch = Arch::new();
+        seed: impl FnOnce(&mut [T::Few]),
+    ) -> &[T::Few] {
         self.tangents(code, values, seed);
         self.adjoints.clear();
-        self.adjoints.resize(code.slots(), 0.0);
-        self.adjoints[output] = 1.0;
+        self.adjoints.resize(code.slots(), T::zero());
+        self.adjoints[output] = T::one();
         self.seconds.clear();
-        self.seconds.resize(code.slots(), [0.0; LANES]);
-        for run in code.runs.iter().rev().filter(|run| !run.stopped) {
-            let (args, at) = (code.args_of(run), code.slot_of(run));
-            let (before, own) = self.adjoints.split_at_mut(at);
-            let (seconds_before, own_seconds) = self.seconds.split_at_mut(at);
-            let (own, own_seconds) = (&own[..args.len()], &own_seconds[..args.len()]);
-            let tangents = &self.tangents;
-            match run.kind {
-                Kind::Rule(op) => op.visit(Dispatch {
-                    arch,
-                    kernel: Seconds {
-                        args,
-                        values,
-                        tangents,
-                        at,
-                        adjoints: before,
-                        seconds: seconds_before,
-                        own,
-                        own_seconds,
-                    },
-                }),
-                Kind::Sum => arch.dispatch(SumSeconds {
-                    sums: code.sums_of(run, values),
+        self.seconds.resize(code.slots(), T::ZEROS);
+        let adjoints = (&mut self.adjoints[..], &mut self.seconds[..]);
+        T::pull_directions(code, values, &self.tangents, adjoints);
+        &self.seconds[..code.inputs]
+    }
+}
+
+/// The tangents of all slots along some directions, from those of the inputs.
+pub(super) fn push<T: Real>(code: &Code, values: &[T], tangents: &mut [T::Few]) {
+    let arch = Arch::new();
+    for run in code.runs.iter().filter(|run| !run.stopped) {
+        let (args, at) = (code.args_of(run), code.slot_of(run));
+        let (before, out) = tangents.split_at_mut(at);
+        let out = &mut out[..args.len()];
+        match run.kind {
+            Kind::Rule(op) => op.visit(Dispatch {
+                arch,
+                kernel: Tangents {
+                    args,
+                    values,
+                    z: &values[at..],
+                    before,
+                    out,
+                },
+            }),
+            Kind::Sum => arch.dispatch(SumTangents {
+                sums: code.sums_of(run, values),
+                before,
+                out,
+            }),
+        }
+    }
+}
+
+/// The adjoints of all slots, and their tangents along some directions, from those of the outputs.
+pub(super) fn pull<T: Real>(
+    code: &Code,
+    values: &[T],
+    tangents: &[T::Few],
+    (adjoints, seconds): (&mut [T], &mut [T::Few]),
+) {
+    let arch = Arch::new();
+    for run in code.runs.iter().rev().filter(|run| !run.stopped) {
+        let (args, at) = (code.args_of(run), code.slot_of(run));
+        let (before, own) = adjoints.split_at_mut(at);
+        let (seconds_before, own_seconds) = seconds.split_at_mut(at);
+        let (own, own_seconds) = (&own[..args.len()], &own_seconds[..args.len()]);
+        match run.kind {
+            Kind::Rule(op) => op.visit(Dispatch {
+                arch,
+                kernel: Seconds {
+                    args,
+                    values,
                     tangents,
+                    at,
                     adjoints: before,
                     seconds: seconds_before,
                     own,
                     own_seconds,
-                }),
-            }
+                },
+            }),
+            Kind::Sum => arch.dispatch(SumSeconds {
+                sums: code.sums_of(run, values),
+                tangents,
+                adjoints: before,
+                seconds: seconds_before,
+                own,
+                own_seconds,
+            }),
         }
-        &self.seconds[..code.inputs]
     }
 }
 
 // No closures here: what calls them is not inlined into code for wider registers than the crate is compiled for.
 
-struct SumTangents<'a> {
-    sums: Sums<'a>,
-    before: &'a [Few],
-    out: &'a mut [Few],
+struct SumTangents<'a, T: Real> {
+    sums: Sums<'a, T>,
+    before: &'a [T::Few],
+    out: &'a mut [T::Few],
 }
 
-impl WithSimd for SumTangents<'_> {
+impl<T: Real> WithSimd for SumTangents<'_, T> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
@@ -125,16 +148,16 @@ impl WithSimd for SumTangents<'_> {
     }
 }
 
-struct SumSeconds<'a> {
-    sums: Sums<'a>,
-    tangents: &'a [Few],
-    adjoints: &'a mut [f64],
-    seconds: &'a mut [Few],
-    own: &'a [f64],
-    own_seconds: &'a [Few],
+struct SumSeconds<'a, T: Real> {
+    sums: Sums<'a, T>,
+    tangents: &'a [T::Few],
+    adjoints: &'a mut [T],
+    seconds: &'a mut [T::Few],
+    own: &'a [T],
+    own_seconds: &'a [T::Few],
 }
 
-impl WithSimd for SumSeconds<'_> {
+impl<T: Real> WithSimd for SumSeconds<'_, T> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
@@ -148,28 +171,29 @@ impl WithSimd for SumSeconds<'_> {
     }
 }
 
-struct Tangents<'a> {
+struct Tangents<'a, T: Real> {
     args: &'a [[u32; 3]],
-    values: &'a [f64],
-    z: &'a [f64],
-    before: &'a [Few],
-    out: &'a mut [Few],
+    values: &'a [T],
+    z: &'a [T],
+    before: &'a [T::Few],
+    out: &'a mut [T::Few],
 }
 
-impl Kernel for Tangents<'_> {
+impl<T: Real> Kernel for Tangents<'_, T> {
     #[inline(always)]
     fn run<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
         for ((out, args), &z) in self.out.iter_mut().zip(self.args).zip(self.z) {
-            let x = inputs::<A>(args, self.values);
-            let partials = E::partials(x, params::<A, P>(args, self.values), N(z));
-            let mut sum = [0.0; LANES];
+            let x = inputs::<T, A>(args, self.values);
+            let partials = E::partials(x, params::<T, A, P>(args, self.values), N(z));
+            let mut sum = T::ZEROS;
             for (N(partial), &slot) in partials.into_iter().zip(args) {
                 // Beyond a zero partial lies a branch that was not chosen.
-                if partial == 0.0 {
+                if partial == T::zero() {
                     continue;
                 }
-                for (sum, &t) in sum.iter_mut().zip(&self.before[slot as usize]) {
-                    *sum += if t == 0.0 { 0.0 } else { t * partial };
+                let before = self.before[slot as usize].as_ref();
+                for (sum, &t) in sum.as_mut().iter_mut().zip(before) {
+                    *sum += absorb(t, partial);
                 }
             }
             *out = sum;
@@ -177,32 +201,32 @@ impl Kernel for Tangents<'_> {
     }
 }
 
-struct Seconds<'a> {
+struct Seconds<'a, T: Real> {
     args: &'a [[u32; 3]],
-    values: &'a [f64],
-    tangents: &'a [Few],
+    values: &'a [T],
+    tangents: &'a [T::Few],
     at: usize,
-    adjoints: &'a mut [f64],
-    seconds: &'a mut [Few],
-    own: &'a [f64],
-    own_seconds: &'a [Few],
+    adjoints: &'a mut [T],
+    seconds: &'a mut [T::Few],
+    own: &'a [T],
+    own_seconds: &'a [T::Few],
 }
 
-impl Kernel for Seconds<'_> {
+impl<T: Real> Kernel for Seconds<'_, T> {
     #[inline(always)]
     fn run<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
         for (i, args) in self.args.iter().enumerate() {
             let (g, gs) = (self.own[i], &self.own_seconds[i]);
-            let p = params::<A, P>(args, self.values);
-            let x = inputs::<A>(args, self.values);
+            let p = params::<T, A, P>(args, self.values);
+            let x = inputs::<T, A>(args, self.values);
             let z = N(self.values[self.at + i]);
             let of_z = &self.tangents[self.at + i];
-            let mut along = [[0.0; LANES]; A];
+            let mut along = [T::ZEROS; A];
             for (along, &slot) in along.iter_mut().zip(args) {
                 *along = self.tangents[slot as usize];
             }
-            let mut terms = [[0.0; LANES]; A];
-            for lane in 0..LANES {
+            let mut terms = [T::ZEROS; A];
+            for lane in 0..T::LANES {
                 let mut duals = [Dual {
                     value: z,
                     tangent: z,
@@ -217,7 +241,7 @@ impl Kernel for Seconds<'_> {
                     value: z,
                     tangent: N(of_z[lane]),
                 };
-                let partials: [Dual<N<f64>>; A] = E::partials(duals, p, z);
+                let partials: [Dual<N<T>>; A] = E::partials(duals, p, z);
                 for (terms, partial) in terms.iter_mut().zip(partials) {
                     // As the list's own recorded sweeps: what is zero absorbs what is not finite.
                     let bend = partial.tangent.passed_on(N(g));
@@ -225,11 +249,12 @@ impl Kernel for Seconds<'_> {
                 }
             }
             for (terms, &slot) in terms.iter().zip(args) {
-                for (sum, term) in self.seconds[slot as usize].iter_mut().zip(terms) {
+                let sums = self.seconds[slot as usize].as_mut();
+                for (sum, &term) in sums.iter_mut().zip(terms.as_ref()) {
                     *sum += term;
                 }
             }
-            if g != 0.0 {
+            if g != T::zero() {
                 for (N(partial), &slot) in E::partials(x, p, z).into_iter().zip(args) {
                     self.adjoints[slot as usize] += g * partial;
                 }

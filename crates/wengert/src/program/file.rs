@@ -7,21 +7,25 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::guards::Asked;
+use crate::program::instructions::bits;
 use crate::program::sums::Term;
 use crate::program::{Code, Guarded, Kind, MAX_SLOTS, Program, Run};
+use crate::real::Real;
 use crate::rules::{OPS, Op};
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A program in a form that any format can hold.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
     version: u32,
+    /// Of which type the numbers are.
+    numbers: String,
     /// For each input, whether anything depends on it. A list and no number, so that a file that claims many
     /// inputs is long.
     inputs: Vec<bool>,
-    /// The bits of the constants, since not every format has a NaN.
+    /// The bits of the constants as `f64`, since not every format has a NaN.
     constants: Vec<u64>,
     runs: Vec<StoredRun>,
     outputs: Vec<u32>,
@@ -60,26 +64,24 @@ fn stored(term: &Term) -> [u32; 3] {
     [kind, first, second.unwrap_or(first)]
 }
 
-impl Serialize for Program {
+impl<T: Real> Serialize for Program<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Stored::of(&self.code).serialize(serializer)
+        Stored::of(self).serialize(serializer)
     }
 }
 
-impl<'de> Deserialize<'de> for Program {
+impl<'de, T: Real> Deserialize<'de> for Program<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let stored = Stored::deserialize(deserializer)?;
-        let code = stored
+        stored
             .checked()
-            .map_err(|what| D::Error::custom(format!("not a program of wengert's: {what}")))?;
-        Ok(Program {
-            code: Arc::new(code),
-        })
+            .map_err(|what| D::Error::custom(format!("not a program of wengert's: {what}")))
     }
 }
 
 impl Stored {
-    fn of(code: &Code) -> Self {
+    fn of<T: Real>(program: &Program<T>) -> Self {
+        let code = &program.code;
         let mut inputs = vec![false; code.inputs];
         let runs = code.runs.iter().map(|run| {
             for args in code.args_of(run) {
@@ -113,7 +115,8 @@ impl Stored {
         });
         Self {
             version: VERSION,
-            constants: code.constants.iter().map(|c| c.to_bits()).collect(),
+            numbers: T::NAME.to_owned(),
+            constants: program.constants.iter().map(|&c| bits(c)).collect(),
             runs: runs.collect(),
             outputs: code.outputs.clone(),
             guards: code
@@ -130,27 +133,43 @@ impl Stored {
         }
     }
 
-    fn checked(self) -> Result<Code, String> {
+    fn checked<T: Real>(self) -> Result<Program<T>, String> {
         if self.version != VERSION {
             return Err(format!(
                 "its version is {}, and this is {VERSION}",
                 self.version
             ));
         }
+        if self.numbers != T::NAME {
+            return Err(format!(
+                "its numbers are {}, and these are {}",
+                self.numbers,
+                T::NAME
+            ));
+        }
+        let constant = |&given: &u64| match T::of(f64::from_bits(given)) {
+            constant if bits(constant) == given => Ok(constant),
+            _ => Err(format!("the bits {given} are those of no {}", T::NAME)),
+        };
+        let constants: Vec<T> = self
+            .constants
+            .iter()
+            .map(constant)
+            .collect::<Result<_, _>>()?;
         let count: usize = self.runs.iter().map(|run| run.args.len()).sum();
         let sums = self.runs.iter().filter(|run| run.op == SUM);
         let terms: usize = sums
             .flat_map(|run| &run.args)
             .map(|args| args.len() / 3)
             .sum();
-        let first = self.inputs.len() + self.constants.len();
+        let first = self.inputs.len() + constants.len();
         let slots = first + count;
         if slots >= MAX_SLOTS as usize {
             return Err(format!("{slots} numbers are more than a program may have"));
         }
         let mut code = Code {
             inputs: self.inputs.len(),
-            constants: self.constants.into_iter().map(f64::from_bits).collect(),
+            constants: constants.len(),
             args: Vec::with_capacity(count),
             terms: Vec::with_capacity(terms),
             runs: Vec::with_capacity(self.runs.len()),
@@ -158,7 +177,7 @@ impl Stored {
             guards: Vec::with_capacity(self.guards.len()),
         };
         for run in &self.runs {
-            let kind = run.checked(&mut code)?;
+            let kind = run.checked(&mut code, &constants)?;
             let start = code.args.len() - run.args.len();
             code.runs.push(Run {
                 kind,
@@ -184,13 +203,16 @@ impl Stored {
                 line: guard.line.into(),
             });
         }
-        Ok(code)
+        Ok(Program {
+            code: Arc::new(code),
+            constants: constants.into(),
+        })
     }
 }
 
 impl StoredRun {
     /// What the run does, if the arguments, which are appended to the code, fit it.
-    fn checked(&self, code: &mut Code) -> Result<Kind, String> {
+    fn checked<T: Real>(&self, code: &mut Code, numbers: &[T]) -> Result<Kind, String> {
         if self.args.is_empty() {
             return Err(format!("a run of {} is empty", self.op));
         }
@@ -230,7 +252,7 @@ impl StoredRun {
             }
             // Its order is the length of a loop.
             if info.op == Op::sinc_derivative
-                && code.constants[given[1] as usize - code.inputs].abs() > MAX_ORDER
+                && numbers[given[1] as usize - code.inputs].as_f64().abs() > MAX_ORDER
             {
                 return Err(format!("the order of {} is more than {MAX_ORDER}", self.op));
             }

@@ -5,8 +5,10 @@ use std::num::NonZeroU32;
 
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
+use smallvec::SmallVec;
 
 use crate::program::MAX_SLOTS;
+use crate::real::Real;
 use crate::rules::Op;
 use crate::rules::expand::{Elementwise, Visitor, value_at};
 
@@ -101,9 +103,8 @@ const MANY: u32 = u32::MAX;
 ///
 /// Whether one is there already is asked of its newest operand: what uses it is little and was recorded not long
 /// ago. A table by hashes alone would be two misses of the cache for each instruction.
-#[derive(Default)]
-pub(super) struct Builder {
-    constants: Vec<f64>,
+pub(super) struct Builder<T> {
+    constants: Vec<T>,
     instructions: Vec<Instruction>,
     constants_by_hash: HashTable<u32>,
     /// For each input, constant and result the last instruction of which it is the newest operand: its number and one.
@@ -115,17 +116,22 @@ pub(super) struct Builder {
     most: usize,
 }
 
-impl Builder {
+impl<T: Real> Builder<T> {
     /// For so many instructions, or fewer.
     pub(super) fn for_at_most(most: usize) -> Self {
         Self {
+            constants: Vec::new(),
+            instructions: Vec::new(),
+            constants_by_hash: HashTable::new(),
+            users: Default::default(),
+            before: Vec::new(),
+            by_hash: HashTable::new(),
             most,
-            ..Self::default()
         }
     }
 
     /// The constants and the instructions.
-    pub(super) fn finish(self) -> (Vec<f64>, Vec<Instruction>) {
+    pub(super) fn finish(self) -> (Vec<T>, Vec<Instruction>) {
         (self.constants, self.instructions)
     }
 
@@ -133,14 +139,14 @@ impl Builder {
         self.constants.len() + self.instructions.len()
     }
 
-    pub(super) fn constant(&mut self, value: f64) -> Place {
-        let bits = value.to_bits();
+    pub(super) fn constant(&mut self, value: T) -> Place {
         let constants = &self.constants;
-        let of = |number: &u32| constants[*number as usize].to_bits();
+        let of = |number: &u32| bits(constants[*number as usize]);
         let hash = |bits: u64| FxBuildHasher.hash_one(bits);
+        let wanted = bits(value);
         let entry = self.constants_by_hash.entry(
-            hash(bits),
-            |number| of(number) == bits,
+            hash(wanted),
+            |number| of(number) == wanted,
             |number| hash(of(number)),
         );
         let next = constants.len();
@@ -151,7 +157,7 @@ impl Builder {
         Place::constant(number)
     }
 
-    fn number(&self, place: Place) -> Option<f64> {
+    fn number(&self, place: Place) -> Option<T> {
         match place.which() {
             Which::Constant(number) => Some(self.constants[number]),
             _ => None,
@@ -194,7 +200,7 @@ impl Builder {
         }
         if numbers[..args.len()].iter().all(Option::is_some) {
             let numbers = numbers.map(Option::unwrap_or_default);
-            return Some(self.constant(op.visit(Evaluate(&numbers[..args.len()]))));
+            return Some(self.constant(T::evaluate(op, &numbers[..args.len()])));
         }
         match stopped {
             true => None,
@@ -289,8 +295,8 @@ fn grow<T>(vec: &mut Vec<T>, wanted: usize, most: usize) {
 }
 
 /// The operand that an operation gives back bit by bit, NaN and signed zeros included, with partial 1.
-fn unchanged(op: Op, args: &[Place], numbers: [Option<f64>; 3]) -> Option<Place> {
-    let is = |k: usize, c: f64| numbers[k].is_some_and(|number| number.to_bits() == c.to_bits());
+fn unchanged<T: Real>(op: Op, args: &[Place], numbers: [Option<T>; 3]) -> Option<Place> {
+    let is = |k: usize, c: f64| numbers[k].is_some_and(|number| bits(number) == c.to_bits());
     match op {
         Op::copy => Some(args[0]),
         Op::mul | Op::div if is(1, 1.0) => Some(args[0]),
@@ -304,12 +310,18 @@ fn unchanged(op: Op, args: &[Place], numbers: [Option<f64>; 3]) -> Option<Place>
 }
 
 /// The value of an operation at numbers, parameters among them.
-struct Evaluate<'a>(&'a [f64]);
+pub(crate) struct Evaluate<'a, T>(pub(crate) &'a [T]);
 
-impl Visitor for Evaluate<'_> {
-    type Output = f64;
-    fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) -> f64 {
+impl<T: Real> Visitor for Evaluate<'_, T> {
+    type Output = T;
+    fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) -> T {
         let (x, p) = self.0.split_at(A);
-        value_at::<f64, E, A, P>(x, p)
+        let p: SmallVec<[f64; 3]> = p.iter().map(|p| p.as_f64()).collect();
+        value_at::<T, E, A, P>(x, &p)
     }
+}
+
+/// What tells numbers apart, zeros of either sign too.
+pub(super) fn bits<T: Real>(number: T) -> u64 {
+    number.as_f64().to_bits()
 }

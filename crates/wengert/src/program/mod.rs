@@ -5,6 +5,7 @@ mod argmin;
 mod build;
 mod code;
 mod colour;
+pub(crate) mod compiled;
 #[cfg(any(feature = "faer", feature = "sprs"))]
 mod convert;
 mod cover;
@@ -21,6 +22,7 @@ mod sets;
 mod sparse;
 mod sums;
 mod unfold;
+mod wide;
 mod workspace;
 
 use std::fmt;
@@ -101,11 +103,12 @@ assert!(best.iter().all(|x| (x - 1.0).abs() < 1e-6));
 ```"
 )]
 #[derive(Clone)]
-pub struct Program {
+pub struct Program<T: Real = f64> {
     code: Arc<Code>,
+    constants: Arc<[T]>,
 }
 
-impl fmt::Debug for Program {
+impl<T: Real> fmt::Debug for Program<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Program")
             .field("inputs", &self.inputs())
@@ -151,7 +154,7 @@ impl<T: Real, const N: usize> Outputs<T> for [Var<T>; N] {
     }
 }
 
-impl Program {
+impl Program<f64> {
     /// Records a function at an example input, which decides what its branches do.
     ///
     /// # Errors
@@ -162,11 +165,46 @@ impl Program {
     ///
     /// Where the function does.
     #[track_caller]
-    pub fn record<O: Outputs>(
-        f: impl FnOnce(&[Var]) -> O,
-        example: &[f64],
-    ) -> Result<Program, Error> {
-        let tape = Tape::new();
+    pub fn record<O: Outputs>(f: impl FnOnce(&[Var]) -> O, example: &[f64]) -> Result<Self, Error> {
+        Self::of(f, example)
+    }
+}
+
+impl Program<f32> {
+    /// [`Program::record`] in `f32`.
+    ///
+    /// ```
+    /// use wengert::Program;
+    ///
+    /// let program = Program::record_f32(|x| x[0] * x[1], &[1.0, 2.0])?;
+    /// assert_eq!(program.gradient(&[3.0_f32, 0.5])?, [0.5, 3.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Tape::freeze`] fails.
+    ///
+    /// # Panics
+    ///
+    /// Where the function does.
+    #[track_caller]
+    pub fn record_f32<O: Outputs<f32>>(
+        f: impl FnOnce(&[Var<f32>]) -> O,
+        example: &[f32],
+    ) -> Result<Self, Error> {
+        Self::of(f, example)
+    }
+}
+
+impl<T: Real> Program<T> {
+    /// [`Program::record`], of whichever type the numbers are.
+    #[track_caller]
+    pub(super) fn of<O: Outputs<T>>(
+        f: impl FnOnce(&[Var<T>]) -> O,
+        example: &[T],
+    ) -> Result<Self, Error> {
+        let tape = Tape::default();
         let inputs = tape.vars(example);
         let outputs = f(&inputs).into_vars();
         tape.freeze(&inputs, &outputs)
@@ -200,8 +238,8 @@ impl Program {
     }
 
     /// Memory for many runs.
-    pub fn workspace(&self) -> Workspace {
-        Workspace::new(&self.code)
+    pub fn workspace(&self) -> Workspace<T> {
+        Workspace::new(&self.code, &self.constants)
     }
 
     /// The outputs at `x`.
@@ -209,7 +247,7 @@ impl Program {
     /// # Errors
     ///
     /// If `x` has not as many numbers as there are inputs, or a branch would go another way.
-    pub fn value(&self, x: &[f64]) -> Result<Vec<f64>, Error> {
+    pub fn value(&self, x: &[T]) -> Result<Vec<T>, Error> {
         Ok(self.workspace().value(x)?.to_vec())
     }
 
@@ -218,7 +256,7 @@ impl Program {
     /// # Errors
     ///
     /// As [`Program::value`], or if there is not one output.
-    pub fn gradient(&self, x: &[f64]) -> Result<Vec<f64>, Error> {
+    pub fn gradient(&self, x: &[T]) -> Result<Vec<T>, Error> {
         Ok(self.value_and_gradient(x)?.1)
     }
 
@@ -227,7 +265,7 @@ impl Program {
     /// # Errors
     ///
     /// As [`Program::value`], or if there is not one output.
-    pub fn value_and_gradient(&self, x: &[f64]) -> Result<(f64, Vec<f64>), Error> {
+    pub fn value_and_gradient(&self, x: &[T]) -> Result<(T, Vec<T>), Error> {
         let mut workspace = self.workspace();
         let (value, gradient) = workspace.value_and_gradient(x)?;
         Ok((value, gradient.to_vec()))
@@ -238,7 +276,7 @@ impl Program {
     /// # Errors
     ///
     /// As [`Program::value`], or if `v` has another length than `x`.
-    pub fn jvp(&self, x: &[f64], v: &[f64]) -> Result<Vec<f64>, Error> {
+    pub fn jvp(&self, x: &[T], v: &[T]) -> Result<Vec<T>, Error> {
         Ok(self.workspace().jvp(x, v)?.to_vec())
     }
 
@@ -247,7 +285,7 @@ impl Program {
     /// # Errors
     ///
     /// As [`Program::value`], or if `u` has not as many numbers as there are outputs.
-    pub fn vjp(&self, x: &[f64], u: &[f64]) -> Result<Vec<f64>, Error> {
+    pub fn vjp(&self, x: &[T], u: &[T]) -> Result<Vec<T>, Error> {
         Ok(self.workspace().vjp(x, u)?.to_vec())
     }
 
@@ -256,7 +294,7 @@ impl Program {
     /// # Errors
     ///
     /// As [`Program::value`].
-    pub fn jacobian(&self, x: &[f64]) -> Result<Array2<f64>, Error> {
+    pub fn jacobian(&self, x: &[T]) -> Result<Array2<T>, Error> {
         self.workspace().jacobian(x)
     }
 
@@ -265,7 +303,7 @@ impl Program {
     /// # Errors
     ///
     /// As [`Program::value`], or if there is not one output, or `v` has another length than `x`.
-    pub fn hvp(&self, x: &[f64], v: &[f64]) -> Result<Vec<f64>, Error> {
+    pub fn hvp(&self, x: &[T], v: &[T]) -> Result<Vec<T>, Error> {
         Ok(self.workspace().hvp(x, v)?.to_vec())
     }
 
@@ -274,7 +312,7 @@ impl Program {
     /// # Errors
     ///
     /// As [`Program::value`], or if there is not one output.
-    pub fn hessian_diagonal(&self, x: &[f64]) -> Result<Vec<f64>, Error> {
+    pub fn hessian_diagonal(&self, x: &[T]) -> Result<Vec<T>, Error> {
         self.workspace().hessian_diagonal(x)
     }
 
@@ -283,12 +321,12 @@ impl Program {
     /// # Errors
     ///
     /// As [`Program::value`], or if there is not one output.
-    pub fn hessian(&self, x: &[f64]) -> Result<Array2<f64>, Error> {
+    pub fn hessian(&self, x: &[T]) -> Result<Array2<T>, Error> {
         self.workspace().hessian(x)
     }
 }
 
-impl Tape<f64> {
+impl<T: Real> Tape<T> {
     /// What was recorded between inputs and outputs, as a [`Program`].
     ///
     /// Every other node that the outputs depend on is a constant of the program, with the value that it has.
@@ -307,7 +345,7 @@ impl Tape<f64> {
     /// If a handle is stale or foreign, an input is a constant or named twice, an operation between inputs and
     /// outputs works on tensors, or a question about a value cannot be asked again (`is_normal`, nalgebra's
     /// `relative_eq`).
-    pub fn freeze(&self, inputs: &[Var], outputs: &[Var]) -> Result<Program, Error> {
+    pub fn freeze(&self, inputs: &[Var<T>], outputs: &[Var<T>]) -> Result<Program<T>, Error> {
         let op = "freeze";
         let list = self.list();
         for handle in inputs
@@ -328,13 +366,14 @@ impl Tape<f64> {
                 detail: format!("node {} is an input twice; name each input once", twice[0]),
             });
         }
-        let outputs: Vec<Side<f64>> = outputs.iter().map(|output| output.side()).collect();
-        let code = build::build(list, &ids, &outputs)?;
+        let outputs: Vec<Side<T>> = outputs.iter().map(|output| output.side()).collect();
+        let (code, constants) = T::build(list, &ids, &outputs)?;
         if code.slots() >= MAX_SLOTS as usize {
             return Err(too_large(op));
         }
         Ok(Program {
             code: Arc::new(code),
+            constants: constants.into(),
         })
     }
 }

@@ -1,15 +1,97 @@
 //! The loops over a run of instructions, at one input.
 
 use crate::num::{Dual, N};
+use crate::program::code::{Code, Kind};
+use crate::real::Real;
 use crate::rules::elementwise::Num;
 use crate::rules::expand::{Elementwise, Visitor};
 use crate::rules::structural::map::absorb;
 
+/// The value of every slot, from those of the inputs and constants.
+pub(super) fn run<T: Real>(code: &Code, values: &mut [T]) {
+    for run in &code.runs {
+        let (args, at) = (code.args_of(run), code.slot_of(run));
+        let (before, rest) = values.split_at_mut(at);
+        let out = &mut rest[..args.len()];
+        match run.kind {
+            Kind::Rule(op) => op.visit(Forward { args, before, out }),
+            Kind::Sum => code.sums_of(run, before).forward(out),
+        }
+    }
+}
+
+/// The tangent of every slot, from those of the inputs.
+pub(super) fn push<T: Real>(code: &Code, values: &[T], tangents: &mut [T]) {
+    for run in code.runs.iter().filter(|run| !run.stopped) {
+        let (args, at) = (code.args_of(run), code.slot_of(run));
+        let (before, rest) = tangents.split_at_mut(at);
+        let out = &mut rest[..args.len()];
+        match run.kind {
+            Kind::Rule(op) => op.visit(Tangents {
+                args,
+                values,
+                at,
+                before,
+                out,
+            }),
+            Kind::Sum => code.sums_of(run, values).tangents(before, out),
+        }
+    }
+}
+
+/// The adjoint of every slot, from those of the outputs.
+pub(super) fn pull<T: Real>(code: &Code, values: &[T], adjoints: &mut [T]) {
+    for run in code.runs.iter().rev().filter(|run| !run.stopped) {
+        let (args, at) = (code.args_of(run), code.slot_of(run));
+        let (before, rest) = adjoints.split_at_mut(at);
+        let own = &rest[..args.len()];
+        match run.kind {
+            Kind::Rule(op) => op.visit(Adjoints {
+                args,
+                values,
+                at,
+                before,
+                own,
+            }),
+            Kind::Sum => code.sums_of(run, values).adjoints(before, own),
+        }
+    }
+}
+
+/// The adjoint of every slot and its tangent, from those of the outputs and from the tangents of the slots.
+pub(super) fn pull_twice<T: Real>(
+    code: &Code,
+    values: &[T],
+    tangents: &[T],
+    (adjoints, seconds): (&mut [T], &mut [T]),
+) {
+    for run in code.runs.iter().rev().filter(|run| !run.stopped) {
+        let (args, at) = (code.args_of(run), code.slot_of(run));
+        let (before, rest) = adjoints.split_at_mut(at);
+        let (second_before, second_rest) = seconds.split_at_mut(at);
+        let (own, own_second) = (&rest[..args.len()], &second_rest[..args.len()]);
+        match run.kind {
+            Kind::Rule(op) => op.visit(SecondAdjoints {
+                args,
+                values,
+                tangents,
+                at,
+                before: [before, second_before],
+                own: [own, own_second],
+            }),
+            Kind::Sum => {
+                let sums = code.sums_of(run, values);
+                sums.second_adjoints(tangents, before, second_before, own, own_second);
+            }
+        }
+    }
+}
+
 // By loops, for `array::from_fn` is not inlined where code is compiled for wider registers.
 
 #[inline(always)]
-pub(super) fn inputs<const A: usize>(args: &[u32; 3], values: &[f64]) -> [N<f64>; A] {
-    let mut x = [N(0.0); A];
+pub(super) fn inputs<T: Real, const A: usize>(args: &[u32; 3], values: &[T]) -> [N<T>; A] {
+    let mut x = [N(T::zero()); A];
     for (x, &slot) in x.iter_mut().zip(args) {
         *x = N(values[slot as usize]);
     }
@@ -17,52 +99,55 @@ pub(super) fn inputs<const A: usize>(args: &[u32; 3], values: &[f64]) -> [N<f64>
 }
 
 #[inline(always)]
-pub(super) fn params<const A: usize, const P: usize>(args: &[u32; 3], values: &[f64]) -> [f64; P] {
+pub(super) fn params<T: Real, const A: usize, const P: usize>(
+    args: &[u32; 3],
+    values: &[T],
+) -> [f64; P] {
     let mut params = [0.0; P];
     for (param, &slot) in params.iter_mut().zip(&args[A..]) {
-        *param = values[slot as usize];
+        *param = values[slot as usize].as_f64();
     }
     params
 }
 
-pub(super) struct Forward<'a> {
-    pub(super) args: &'a [[u32; 3]],
-    pub(super) before: &'a [f64],
-    pub(super) out: &'a mut [f64],
+struct Forward<'a, T> {
+    args: &'a [[u32; 3]],
+    before: &'a [T],
+    out: &'a mut [T],
 }
 
-impl Visitor for Forward<'_> {
+impl<T: Real> Visitor for Forward<'_, T> {
     type Output = ();
     fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
         for (z, args) in self.out.iter_mut().zip(self.args) {
             *z = E::value(
-                inputs::<A>(args, self.before),
-                params::<A, P>(args, self.before),
+                inputs::<T, A>(args, self.before),
+                params::<T, A, P>(args, self.before),
             )
             .0;
         }
     }
 }
 
-pub(super) struct Tangents<'a> {
-    pub(super) args: &'a [[u32; 3]],
-    pub(super) values: &'a [f64],
-    pub(super) at: usize,
-    pub(super) before: &'a [f64],
-    pub(super) out: &'a mut [f64],
+struct Tangents<'a, T> {
+    args: &'a [[u32; 3]],
+    values: &'a [T],
+    at: usize,
+    before: &'a [T],
+    out: &'a mut [T],
 }
 
-impl Visitor for Tangents<'_> {
+impl<T: Real> Visitor for Tangents<'_, T> {
     type Output = ();
     fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
         let z = &self.values[self.at..];
         for ((tangent, args), &z) in self.out.iter_mut().zip(self.args).zip(z) {
-            let x = inputs::<A>(args, self.values);
-            let partials = E::partials(x, params::<A, P>(args, self.values), N(z));
-            *tangent = 0.0;
+            let x = inputs::<T, A>(args, self.values);
+            let partials = E::partials(x, params::<T, A, P>(args, self.values), N(z));
+            *tangent = T::zero();
             for (k, N(partial)) in partials.into_iter().enumerate() {
                 // Beyond a zero partial lies a branch that was not chosen.
-                if partial != 0.0 {
+                if partial != T::zero() {
                     *tangent += absorb(self.before[args[k] as usize], partial);
                 }
             }
@@ -70,25 +155,25 @@ impl Visitor for Tangents<'_> {
     }
 }
 
-pub(super) struct Adjoints<'a> {
-    pub(super) args: &'a [[u32; 3]],
-    pub(super) values: &'a [f64],
-    pub(super) at: usize,
-    pub(super) before: &'a mut [f64],
-    pub(super) own: &'a [f64],
+struct Adjoints<'a, T> {
+    args: &'a [[u32; 3]],
+    values: &'a [T],
+    at: usize,
+    before: &'a mut [T],
+    own: &'a [T],
 }
 
-impl Visitor for Adjoints<'_> {
+impl<T: Real> Visitor for Adjoints<'_, T> {
     type Output = ();
     fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
         let z = &self.values[self.at..];
         for ((&g, args), &z) in self.own.iter().zip(self.args).zip(z) {
             // An adjoint of zero absorbs even an infinite partial.
-            if g == 0.0 {
+            if g == T::zero() {
                 continue;
             }
-            let x = inputs::<A>(args, self.values);
-            let partials = E::partials(x, params::<A, P>(args, self.values), N(z));
+            let x = inputs::<T, A>(args, self.values);
+            let partials = E::partials(x, params::<T, A, P>(args, self.values), N(z));
             for (k, N(partial)) in partials.into_iter().enumerate() {
                 self.before[args[k] as usize] += g * partial;
             }
@@ -96,16 +181,16 @@ impl Visitor for Adjoints<'_> {
     }
 }
 
-pub(super) struct SecondAdjoints<'a> {
-    pub(super) args: &'a [[u32; 3]],
-    pub(super) values: &'a [f64],
-    pub(super) tangents: &'a [f64],
-    pub(super) at: usize,
-    pub(super) before: [&'a mut [f64]; 2],
-    pub(super) own: [&'a [f64]; 2],
+struct SecondAdjoints<'a, T> {
+    args: &'a [[u32; 3]],
+    values: &'a [T],
+    tangents: &'a [T],
+    at: usize,
+    before: [&'a mut [T]; 2],
+    own: [&'a [T]; 2],
 }
 
-impl Visitor for SecondAdjoints<'_> {
+impl<T: Real> Visitor for SecondAdjoints<'_, T> {
     type Output = ();
     fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
         let [adjoints, seconds] = self.before;
@@ -115,7 +200,7 @@ impl Visitor for SecondAdjoints<'_> {
                 value: N(own[i]),
                 tangent: N(own_second[i]),
             };
-            if g.value == 0.0 && g.tangent == 0.0 {
+            if own[i] == T::zero() && own_second[i] == T::zero() {
                 continue;
             }
             let dual = |slot: usize| Dual {
@@ -123,8 +208,8 @@ impl Visitor for SecondAdjoints<'_> {
                 tangent: N(self.tangents[slot]),
             };
             let x = std::array::from_fn(|k| dual(args[k] as usize));
-            let p = params::<A, P>(args, self.values);
-            let partials: [Dual<N<f64>>; A] = E::partials(x, p, dual(self.at + i));
+            let p = params::<T, A, P>(args, self.values);
+            let partials: [Dual<N<T>>; A] = E::partials(x, p, dual(self.at + i));
             for (k, partial) in partials.into_iter().enumerate() {
                 let slot = args[k] as usize;
                 // As the list's own recorded sweeps: what is zero absorbs what is not finite.

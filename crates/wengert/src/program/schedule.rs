@@ -12,7 +12,7 @@ use std::sync::Arc;
 use rustc_hash::FxBuildHasher;
 
 use crate::program::fuse::{Fusion, Shape, Summand};
-use crate::program::instructions::{Builder, Place, Which};
+use crate::program::instructions::{Instruction, Place, Which};
 use crate::program::sums::Term;
 use crate::program::{Code, Guarded, Kind, Question, Run};
 use crate::rules::Op;
@@ -26,14 +26,14 @@ const TERMS_BITS: u32 = 31;
 /// Numbers the places and orders the instructions.
 pub(super) fn schedule(
     inputs: usize,
-    builder: Builder,
+    constants: usize,
+    instructions: Vec<Instruction>,
     outputs: &[Place],
     questions: Vec<Question>,
 ) -> Code {
-    let (constants, instructions) = builder.finish();
     let asked = questions.iter().flat_map(|question| &question.sides);
     let sums = Fusion::of(instructions, outputs.iter().chain(asked).copied());
-    let first = inputs + constants.len();
+    let first = inputs + constants;
     let mut slot_of = vec![0_u32; sums.instructions.len()];
     let mut code = Code {
         inputs,

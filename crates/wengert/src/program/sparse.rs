@@ -7,43 +7,58 @@ use ndarray::Array2;
 use crate::error::Error;
 use crate::program::cover::Cover;
 use crate::program::{Code, Program, Workspace, colour, pattern};
+use crate::real::Real;
 
 /// A matrix of which only some entries are kept, by rows (CSR).
 ///
 /// The features `faer` and `sprs` convert it, by `into`, to `faer::sparse::SparseRowMat<usize, f64>` and `sprs::CsMat<f64>`, for
 /// which there are solvers.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sparse {
+pub struct Sparse<T = f64> {
+    places: Arc<Places>,
+    values: Vec<T>,
+}
+
+/// Where a matrix has entries, by rows; a pattern and all matrices of it have this in common.
+#[derive(Debug, PartialEq)]
+struct Places {
     shape: [usize; 2],
     starts: Vec<usize>,
     columns: Vec<u32>,
-    values: Vec<f64>,
 }
 
-impl Sparse {
+impl<T: Real> Sparse<T> {
     /// The number of rows and of columns.
     pub fn shape(&self) -> [usize; 2] {
-        self.shape
+        self.places.shape
     }
 
     /// Where each row's entries begin in the other two lists; one more than there are rows.
     pub fn starts(&self) -> &[usize] {
-        &self.starts
+        &self.places.starts
     }
 
     /// The column of each entry, rising within a row.
     pub fn columns(&self) -> &[u32] {
-        &self.columns
+        &self.places.columns
     }
 
     /// The number of each entry.
-    pub fn values(&self) -> &[f64] {
+    pub fn values(&self) -> &[T] {
         &self.values
     }
 
     /// Shape, starts, columns and values.
-    pub fn into_parts(self) -> ([usize; 2], Vec<usize>, Vec<u32>, Vec<f64>) {
-        (self.shape, self.starts, self.columns, self.values)
+    pub fn into_parts(self) -> ([usize; 2], Vec<usize>, Vec<u32>, Vec<T>) {
+        let places = match Arc::try_unwrap(self.places) {
+            Ok(places) => places,
+            Err(shared) => Places {
+                starts: shared.starts.clone(),
+                columns: shared.columns.clone(),
+                ..*shared
+            },
+        };
+        (places.shape, places.starts, places.columns, self.values)
     }
 
     /// The number of entries that are kept.
@@ -62,18 +77,18 @@ impl Sparse {
     ///
     /// If there is no such row.
     #[track_caller]
-    pub fn row(&self, row: usize) -> impl Iterator<Item = (usize, f64)> {
-        let range = self.starts[row]..self.starts[row + 1];
-        let columns = self.columns[range.clone()].iter();
+    pub fn row(&self, row: usize) -> impl Iterator<Item = (usize, T)> {
+        let range = self.starts()[row]..self.starts()[row + 1];
+        let columns = self.columns()[range.clone()].iter();
         columns
             .map(|&column| column as usize)
             .zip(self.values[range].iter().copied())
     }
 
     /// All entries, zeros included.
-    pub fn to_dense(&self) -> Array2<f64> {
-        let mut dense = Array2::zeros(self.shape);
-        for row in 0..self.shape[0] {
+    pub fn to_dense(&self) -> Array2<T> {
+        let mut dense = Array2::zeros(self.shape());
+        for row in 0..self.shape()[0] {
             for (column, value) in self.row(row) {
                 dense[[row, column]] = value;
             }
@@ -107,9 +122,7 @@ impl Sparse {
 pub struct Pattern {
     /// The program that it is of.
     code: Arc<Code>,
-    shape: [usize; 2],
-    starts: Vec<usize>,
-    columns: Vec<u32>,
+    places: Arc<Places>,
     seeds: Vec<Seed>,
     /// For each product, the entries that it holds and where.
     held: Vec<Vec<(u32, u32)>>,
@@ -138,27 +151,27 @@ impl AsRef<[u32]> for Seed {
 impl Pattern {
     /// The number of rows and of columns.
     pub fn shape(&self) -> [usize; 2] {
-        self.shape
+        self.places.shape
     }
 
     /// Where each row's entries begin in [`Pattern::columns`]; one more than there are rows.
     pub fn starts(&self) -> &[usize] {
-        &self.starts
+        &self.places.starts
     }
 
     /// The column of each entry, rising within a row.
     pub fn columns(&self) -> &[u32] {
-        &self.columns
+        &self.places.columns
     }
 
     /// The number of entries.
     pub fn len(&self) -> usize {
-        self.columns.len()
+        self.columns().len()
     }
 
     /// Whether there is no entry.
     pub fn is_empty(&self) -> bool {
-        self.columns.is_empty()
+        self.columns().is_empty()
     }
 
     /// The number of sweeps that all entries take.
@@ -202,9 +215,11 @@ impl Pattern {
         }
         Self {
             code: Arc::clone(code),
-            shape: [rows.len(), columns],
-            starts,
-            columns: rows.concat(),
+            places: Arc::new(Places {
+                shape: [rows.len(), columns],
+                starts,
+                columns: rows.concat(),
+            }),
             seeds: seeds.into_iter().map(|(_, seed)| seed).collect(),
             held,
             of,
@@ -212,7 +227,7 @@ impl Pattern {
     }
 }
 
-impl Program {
+impl<T: Real> Program<T> {
     /// Where the Jacobian can have entries: an output depends on an input. The entries themselves are found by
     /// [`Workspace::sparse`].
     ///
@@ -305,8 +320,8 @@ impl Pattern {
     }
 
     /// The matrix, of which each entry stands at its place in its product.
-    pub(super) fn entries(&self, products: &[Vec<f64>]) -> Sparse {
-        let mut values = vec![0.0; self.len()];
+    pub(super) fn entries<T: Real>(&self, products: &[Vec<T>]) -> Sparse<T> {
+        let mut values = vec![T::zero(); self.len()];
         for (product, held) in products.iter().zip(&self.held) {
             for &(entry, place) in held {
                 values[entry as usize] = product[place as usize];
@@ -315,17 +330,15 @@ impl Pattern {
         self.with(values)
     }
 
-    fn with(&self, values: Vec<f64>) -> Sparse {
+    fn with<T>(&self, values: Vec<T>) -> Sparse<T> {
         Sparse {
-            shape: self.shape,
-            starts: self.starts.clone(),
-            columns: self.columns.clone(),
+            places: Arc::clone(&self.places),
             values,
         }
     }
 }
 
-impl Workspace {
+impl<T: Real> Workspace<T> {
     /// The second derivative of the only output by each input at `x`: the diagonal of the Hessian.
     ///
     /// It takes a product for each colour of the inputs, of which those that meet differ; so one, if none meet. The colours are found at the
@@ -342,7 +355,7 @@ impl Workspace {
     /// # Errors
     ///
     /// As [`Workspace::value`], or if there is not one output.
-    pub fn hessian_diagonal(&mut self, x: &[f64]) -> Result<Vec<f64>, Error> {
+    pub fn hessian_diagonal(&mut self, x: &[T]) -> Result<Vec<T>, Error> {
         self.only_output("hessian_diagonal")?;
         self.run(x)?;
         let code = self.code();
@@ -351,7 +364,7 @@ impl Workspace {
             Arc::new(colour::neighbours(&rows).groups())
         });
         let seeds = Arc::clone(seeds);
-        let mut diagonal = vec![0.0; x.len()];
+        let mut diagonal = vec![T::zero(); x.len()];
         self.hvps(&seeds, |colour, lane, product| {
             for &input in &seeds[colour] {
                 diagonal[input as usize] = product[input as usize][lane];
@@ -365,7 +378,7 @@ impl Workspace {
     /// # Errors
     ///
     /// As [`Workspace::value`], or if the pattern is of another program.
-    pub fn sparse(&mut self, pattern: &Pattern, x: &[f64]) -> Result<Sparse, Error> {
+    pub fn sparse(&mut self, pattern: &Pattern, x: &[T]) -> Result<Sparse<T>, Error> {
         if !Arc::ptr_eq(&pattern.code, self.code()) {
             return Err(Error::Argument {
                 op: "sparse",
@@ -373,7 +386,7 @@ impl Workspace {
             });
         }
         self.run(x)?;
-        let mut values = vec![0.0; pattern.len()];
+        let mut values = vec![T::zero(); pattern.len()];
         if pattern.of == Matrix::Hessian {
             self.hvps(&pattern.seeds, |direction, lane, product| {
                 for &(entry, place) in &pattern.held[direction] {
@@ -388,9 +401,9 @@ impl Workspace {
             .zip(&pattern.held)
             .partition(|(seed, _)| seed.reverse);
         for (seed, entries) in reverse {
-            let mut direction = vec![0.0; pattern.code.outputs.len()];
+            let mut direction = vec![T::zero(); pattern.code.outputs.len()];
             for &index in &seed.ones {
-                direction[index as usize] = 1.0;
+                direction[index as usize] = T::one();
             }
             let product = self.adjoints_of(&direction);
             for &(entry, place) in entries {

@@ -1,7 +1,7 @@
 //! Sums of numbers and of products of two, at one input.
 
 use crate::num::N;
-use crate::program::lanes::{Few, LANES};
+use crate::real::Real;
 use crate::rules::elementwise::Num;
 
 /// A term of a sum: the number in a slot or the product of two, added or subtracted.
@@ -45,29 +45,29 @@ impl Term {
     }
 
     #[inline(always)]
-    fn signed(self, x: f64) -> f64 {
+    fn signed<T: Real>(self, x: T) -> T {
         if self.minus() { -x } else { x }
     }
 }
 
 /// Some sums: where the terms of each stand, the terms of all, and everything's values.
 #[derive(Clone, Copy)]
-pub(super) struct Sums<'a> {
+pub(super) struct Sums<'a, T> {
     pub(super) args: &'a [[u32; 3]],
     pub(super) terms: &'a [Term],
-    pub(super) values: &'a [f64],
+    pub(super) values: &'a [T],
 }
 
-impl<'a> Sums<'a> {
+impl<'a, T: Real> Sums<'a, T> {
     #[inline(always)]
     fn terms_of(&self, args: &[u32; 3]) -> &'a [Term] {
         &self.terms[args[0] as usize..args[1] as usize]
     }
 
-    pub(super) fn forward(self, out: &mut [f64]) {
+    pub(super) fn forward(self, out: &mut [T]) {
         for (z, args) in out.iter_mut().zip(self.args) {
             // The negative zero gives the first term back, whatever it is.
-            let mut sum = -0.0;
+            let mut sum = -T::zero();
             for &term in self.terms_of(args) {
                 let x = self.values[term.first()];
                 let x = match term.second() {
@@ -81,30 +81,30 @@ impl<'a> Sums<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn tangents<T: Along>(self, before: &[T], out: &mut [T]) {
+    pub(super) fn tangents<V: Along<T>>(self, before: &[V], out: &mut [V]) {
         for (z, args) in out.iter_mut().zip(self.args) {
-            let mut sum = T::ZERO;
+            let mut sum = V::none();
             for &term in self.terms_of(args) {
                 let first = term.first();
                 let tangent = match term.second() {
                     None => before[first],
                     Some(second) => {
-                        let mut product = T::ZERO;
-                        product.add(before[first], self.values[second]);
-                        product.add(before[second], self.values[first]);
+                        let mut product = V::none();
+                        product.add_product(before[first], self.values[second]);
+                        product.add_product(before[second], self.values[first]);
                         product
                     }
                 };
-                sum.add(tangent, term.signed(1.0));
+                sum.add_product(tangent, term.signed(T::one()));
             }
             *z = sum;
         }
     }
 
-    pub(super) fn adjoints(self, before: &mut [f64], own: &[f64]) {
+    pub(super) fn adjoints(self, before: &mut [T], own: &[T]) {
         for (&g, args) in own.iter().zip(self.args) {
             // An adjoint of zero absorbs even an infinite partial.
-            if g == 0.0 {
+            if g == T::zero() {
                 continue;
             }
             for &term in self.terms_of(args) {
@@ -122,32 +122,32 @@ impl<'a> Sums<'a> {
 
     /// Adjoints, and their tangents along directions.
     #[inline(always)]
-    pub(super) fn second_adjoints<T: Along>(
+    pub(super) fn second_adjoints<V: Along<T>>(
         self,
-        tangents: &[T],
-        adjoints: &mut [f64],
-        seconds: &mut [T],
-        own: &[f64],
-        own_seconds: &[T],
+        tangents: &[V],
+        adjoints: &mut [T],
+        seconds: &mut [V],
+        own: &[T],
+        own_seconds: &[V],
     ) {
         for ((&g, &g_tangent), args) in own.iter().zip(own_seconds).zip(self.args) {
-            if g == 0.0 && g_tangent.is_zero() {
+            if g == T::zero() && g_tangent.is_none() {
                 continue;
             }
             for &term in self.terms_of(args) {
-                let (first, sign) = (term.first(), term.signed(1.0));
+                let (first, sign) = (term.first(), term.signed(T::one()));
                 let Some(second) = term.second() else {
                     adjoints[first] += sign * g;
-                    seconds[first].add(g_tangent, sign);
+                    seconds[first].add_product(g_tangent, sign);
                     continue;
                 };
                 for (slot, other) in [(first, second), (second, first)] {
                     // As the list's own recorded sweeps: what is zero absorbs what is not finite.
-                    if g != 0.0 {
+                    if g != T::zero() {
                         adjoints[slot] += sign * g * self.values[other];
-                        seconds[slot].add(tangents[other], sign * g);
+                        seconds[slot].add_product(tangents[other], sign * g);
                     }
-                    seconds[slot].add(g_tangent, sign * self.values[other]);
+                    seconds[slot].add_product(g_tangent, sign * self.values[other]);
                 }
             }
         }
@@ -155,33 +155,39 @@ impl<'a> Sums<'a> {
 }
 
 /// A number along one direction or along several.
-pub(super) trait Along: Copy {
-    const ZERO: Self;
-    fn is_zero(&self) -> bool;
+pub trait Along<T>: Copy {
+    fn none() -> Self;
+    fn is_none(&self) -> bool;
     /// Adds a tangent times a partial, as [`Num::passed_on`] does.
-    fn add(&mut self, tangent: Self, partial: f64);
+    fn add_product(&mut self, tangent: Self, partial: T);
 }
 
-impl Along for f64 {
-    const ZERO: Self = 0.0;
+impl<T: Real> Along<T> for T {
     #[inline(always)]
-    fn is_zero(&self) -> bool {
-        *self == 0.0
+    fn none() -> Self {
+        T::zero()
     }
     #[inline(always)]
-    fn add(&mut self, tangent: Self, partial: f64) {
+    fn is_none(&self) -> bool {
+        *self == T::zero()
+    }
+    #[inline(always)]
+    fn add_product(&mut self, tangent: Self, partial: T) {
         *self += N(tangent).passed_on(N(partial)).0;
     }
 }
 
-impl Along for Few {
-    const ZERO: Self = [0.0; LANES];
+impl<T: Real, const K: usize> Along<T> for [T; K] {
     #[inline(always)]
-    fn is_zero(&self) -> bool {
-        self.iter().all(|x| *x == 0.0)
+    fn none() -> Self {
+        [T::zero(); K]
     }
     #[inline(always)]
-    fn add(&mut self, tangent: Self, partial: f64) {
+    fn is_none(&self) -> bool {
+        self.iter().all(|x| *x == T::zero())
+    }
+    #[inline(always)]
+    fn add_product(&mut self, tangent: Self, partial: T) {
         for (sum, t) in self.iter_mut().zip(&tangent) {
             *sum += N(*t).passed_on(N(partial)).0;
         }

@@ -9,6 +9,7 @@ use rustc_hash::FxBuildHasher;
 use crate::checkpoint::Region;
 use crate::error::Error;
 use crate::list::{List, State};
+use crate::real::Real;
 use crate::rules::structural::TensorOp;
 
 /// The nodes of a list with those of its regions in their places.
@@ -21,7 +22,7 @@ pub(super) struct Unfolded {
 
 impl Unfolded {
     /// Records again, at the end of the list, each region that depends on the inputs, and those inside them.
-    pub(super) fn of(list: &'static List<f64>, inputs: &[u32]) -> Result<Self, Error> {
+    pub(super) fn of<T: Real>(list: &'static List<T>, inputs: &[u32]) -> Result<Self, Error> {
         let mut unfolded = Self::default();
         let mut seen = 0;
         loop {
@@ -46,12 +47,12 @@ impl Unfolded {
     }
 
     /// The regions among the tensors from `seen` on that depend on the inputs.
-    fn regions_since(
+    fn regions_since<T: Real>(
         &self,
-        list: &List<f64>,
+        list: &List<T>,
         seen: usize,
         inputs: &[u32],
-    ) -> Vec<(u32, Rc<Region<f64>>)> {
+    ) -> Vec<(u32, Rc<Region<T>>)> {
         let state = list.state();
         let is_region = |op: &_| matches!(op, TensorOp::Checkpoint(_));
         if !state.aux[seen..].iter().any(|aux| is_region(&aux.op)) {
@@ -69,7 +70,7 @@ impl Unfolded {
     }
 
     /// Which nodes depend on the inputs.
-    fn depends(&self, list: &List<f64>, state: &State<f64>, inputs: &[u32]) -> Vec<bool> {
+    fn depends<T: Real>(&self, list: &List<T>, state: &State<T>, inputs: &[u32]) -> Vec<bool> {
         let count = list.len();
         let nodes = list.nodes(count);
         let mut depends = vec![false; count as usize];

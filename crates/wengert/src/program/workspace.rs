@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock};
 use ndarray::Array2;
 
 use crate::error::Error;
-use crate::program::code::{Code, Kind, branch_changed, check_length};
-use crate::program::directions::{DIRECTIONS, Directions};
-use crate::program::replay::{Adjoints, Forward, SecondAdjoints, Tangents};
+use crate::program::code::{Code, branch_changed, check_length};
+use crate::program::directions::Directions;
+use crate::real::Real;
 
 /// A [`Program`](crate::Program)'s memory: what one run has used, the next one uses again.
 ///
@@ -26,20 +26,20 @@ use crate::program::replay::{Adjoints, Forward, SecondAdjoints, Tangents};
 /// }
 /// # Ok::<(), wengert::Error>(())
 /// ```
-pub struct Workspace {
+pub struct Workspace<T: Real = f64> {
     code: Arc<Code>,
-    values: Vec<f64>,
-    tangents: Vec<f64>,
-    adjoints: Vec<f64>,
+    values: Vec<T>,
+    tangents: Vec<T>,
+    adjoints: Vec<T>,
     /// The tangents of the adjoints.
-    second: Vec<f64>,
-    results: Vec<f64>,
-    directions: Directions,
+    second: Vec<T>,
+    results: Vec<T>,
+    directions: Directions<T>,
     /// In which products the Hessian's diagonal is found, once somebody asks.
     pub(super) diagonal: OnceLock<Arc<Vec<Vec<u32>>>>,
 }
 
-impl fmt::Debug for Workspace {
+impl<T: Real> fmt::Debug for Workspace<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Workspace")
             .field("inputs", &self.code.inputs)
@@ -48,10 +48,10 @@ impl fmt::Debug for Workspace {
     }
 }
 
-impl Workspace {
-    pub(super) fn new(code: &Arc<Code>) -> Self {
-        let mut values = vec![0.0; code.slots()];
-        values[code.inputs..code.first()].copy_from_slice(&code.constants);
+impl<T: Real> Workspace<T> {
+    pub(super) fn new(code: &Arc<Code>, constants: &[T]) -> Self {
+        let mut values = vec![T::zero(); code.slots()];
+        values[code.inputs..code.first()].copy_from_slice(constants);
         Self {
             code: Arc::clone(code),
             values,
@@ -69,7 +69,7 @@ impl Workspace {
     /// # Errors
     ///
     /// If `x` has not as many numbers as there are inputs, or a branch would go another way.
-    pub fn value(&mut self, x: &[f64]) -> Result<&[f64], Error> {
+    pub fn value(&mut self, x: &[T]) -> Result<&[T], Error> {
         self.run(x)?;
         Ok(self.take_outputs())
     }
@@ -79,10 +79,10 @@ impl Workspace {
     /// # Errors
     ///
     /// As [`Workspace::value`], or if there is not one output.
-    pub fn value_and_gradient(&mut self, x: &[f64]) -> Result<(f64, &[f64]), Error> {
+    pub fn value_and_gradient(&mut self, x: &[T]) -> Result<(T, &[T]), Error> {
         let output = self.only_output("value_and_gradient")?;
         self.run(x)?;
-        self.pull_back(&[1.0]);
+        self.pull_back(&[T::one()]);
         Ok((self.values[output], &self.adjoints[..self.code.inputs]))
     }
 
@@ -91,14 +91,14 @@ impl Workspace {
     /// # Errors
     ///
     /// As [`Workspace::value`], or if `v` has another length than `x`.
-    pub fn jvp(&mut self, x: &[f64], v: &[f64]) -> Result<&[f64], Error> {
+    pub fn jvp(&mut self, x: &[T], v: &[T]) -> Result<&[T], Error> {
         check_length("jvp", "tangents", v.len(), self.code.inputs)?;
         self.run(x)?;
         Ok(self.tangents_of(v))
     }
 
     /// The tangents of the outputs along `v`, where the last run was.
-    pub(super) fn tangents_of(&mut self, v: &[f64]) -> &[f64] {
+    pub(super) fn tangents_of(&mut self, v: &[T]) -> &[T] {
         self.push_forward(v);
         self.results.clear();
         let outputs = self.code.outputs.iter();
@@ -112,14 +112,14 @@ impl Workspace {
     /// # Errors
     ///
     /// As [`Workspace::value`], or if `u` has not as many numbers as there are outputs.
-    pub fn vjp(&mut self, x: &[f64], u: &[f64]) -> Result<&[f64], Error> {
+    pub fn vjp(&mut self, x: &[T], u: &[T]) -> Result<&[T], Error> {
         check_length("vjp", "cotangents", u.len(), self.code.outputs.len())?;
         self.run(x)?;
         Ok(self.adjoints_of(u))
     }
 
     /// The adjoints of the inputs for those of the outputs, where the last run was.
-    pub(super) fn adjoints_of(&mut self, u: &[f64]) -> &[f64] {
+    pub(super) fn adjoints_of(&mut self, u: &[T]) -> &[T] {
         self.pull_back(u);
         &self.adjoints[..self.code.inputs]
     }
@@ -129,7 +129,7 @@ impl Workspace {
     /// # Errors
     ///
     /// As [`Workspace::value`].
-    pub fn jacobian(&mut self, x: &[f64]) -> Result<Array2<f64>, Error> {
+    pub fn jacobian(&mut self, x: &[T]) -> Result<Array2<T>, Error> {
         self.jacobian_by(x, 0..self.code.inputs)
     }
 
@@ -149,7 +149,7 @@ impl Workspace {
     /// # Errors
     ///
     /// As [`Workspace::value`].
-    pub fn value_and_jacobian(&mut self, x: &[f64]) -> Result<(&[f64], Array2<f64>), Error> {
+    pub fn value_and_jacobian(&mut self, x: &[T]) -> Result<(&[T], Array2<T>), Error> {
         let jacobian = self.jacobian(x)?;
         Ok((self.take_outputs(), jacobian))
     }
@@ -173,7 +173,7 @@ impl Workspace {
     /// # Errors
     ///
     /// As [`Workspace::value`], or if there are not so many inputs.
-    pub fn jacobian_by(&mut self, x: &[f64], inputs: Range<usize>) -> Result<Array2<f64>, Error> {
+    pub fn jacobian_by(&mut self, x: &[T], inputs: Range<usize>) -> Result<Array2<T>, Error> {
         if inputs.start > inputs.end || inputs.end > self.code.inputs {
             return Err(Error::Argument {
                 op: "jacobian_by",
@@ -187,10 +187,10 @@ impl Workspace {
         let (rows, columns) = (self.code.outputs.len(), inputs.len());
         let mut matrix = Array2::zeros((rows, columns));
         if rows <= columns {
-            let mut seed = vec![0.0; rows];
+            let mut seed = vec![T::zero(); rows];
             for (k, mut row) in matrix.rows_mut().into_iter().enumerate() {
-                seed.fill(0.0);
-                seed[k] = 1.0;
+                seed.fill(T::zero());
+                seed[k] = T::one();
                 self.pull_back(&seed);
                 for (entry, &adjoint) in row.iter_mut().zip(&self.adjoints[inputs.clone()]) {
                     *entry = adjoint;
@@ -217,14 +217,14 @@ impl Workspace {
     pub(super) fn jvps(
         &mut self,
         directions: &[impl AsRef<[u32]>],
-        mut each: impl FnMut(Range<usize>, &[f64], usize),
+        mut each: impl FnMut(Range<usize>, &[T], usize),
     ) {
-        for (k, group) in directions.chunks(DIRECTIONS).enumerate() {
-            let first = k * DIRECTIONS;
+        for (k, group) in directions.chunks(T::LANES).enumerate() {
+            let first = k * T::LANES;
             if let [only] = group {
-                let mut direction = vec![0.0; self.code.inputs];
+                let mut direction = vec![T::zero(); self.code.inputs];
                 for &input in only.as_ref() {
-                    direction[input as usize] = 1.0;
+                    direction[input as usize] = T::one();
                 }
                 self.push_forward(&direction);
                 each(first..first + 1, &self.tangents, 1);
@@ -233,12 +233,8 @@ impl Workspace {
             let (code, values) = (&self.code, &self.values);
             let tangents = self
                 .directions
-                .tangents(code, values, |tangents| plant(group, tangents));
-            each(
-                first..first + group.len(),
-                tangents.as_flattened(),
-                DIRECTIONS,
-            );
+                .tangents(code, values, |tangents| plant::<T>(group, tangents));
+            each(first..first + group.len(), T::flat(tangents), T::LANES);
         }
     }
 
@@ -247,16 +243,16 @@ impl Workspace {
     /// # Errors
     ///
     /// As [`Workspace::value`], or if there is not one output, or `v` has another length than `x`.
-    pub fn hvp(&mut self, x: &[f64], v: &[f64]) -> Result<&[f64], Error> {
+    pub fn hvp(&mut self, x: &[T], v: &[T]) -> Result<&[T], Error> {
         let output = self.only_output("hvp")?;
         check_length("hvp", "tangents", v.len(), self.code.inputs)?;
         self.run(x)?;
         self.push_forward(v);
         for table in [&mut self.adjoints, &mut self.second] {
             table.clear();
-            table.resize(self.code.slots(), 0.0);
+            table.resize(self.code.slots(), T::zero());
         }
-        self.adjoints[output] = 1.0;
+        self.adjoints[output] = T::one();
         self.pull_back_twice();
         Ok(&self.second[..self.code.inputs])
     }
@@ -266,7 +262,7 @@ impl Workspace {
     /// # Errors
     ///
     /// As [`Workspace::value`], or if there is not one output.
-    pub fn hessian(&mut self, x: &[f64]) -> Result<Array2<f64>, Error> {
+    pub fn hessian(&mut self, x: &[T]) -> Result<Array2<T>, Error> {
         self.only_output("hessian")?;
         self.run(x)?;
         let n = self.code.inputs;
@@ -285,15 +281,15 @@ impl Workspace {
     pub(super) fn hvps(
         &mut self,
         directions: &[impl AsRef<[u32]>],
-        mut each: impl FnMut(usize, usize, &[[f64; DIRECTIONS]]),
+        mut each: impl FnMut(usize, usize, &[T::Few]),
     ) -> Result<(), Error> {
         let output = self.only_output("hvp")?;
-        for (k, group) in directions.chunks(DIRECTIONS).enumerate() {
+        for (k, group) in directions.chunks(T::LANES).enumerate() {
             let (code, values) = (&self.code, &self.values);
-            let seed = |tangents: &mut [_]| plant(group, tangents);
+            let seed = |tangents: &mut [_]| plant::<T>(group, tangents);
             let products = self.directions.products(code, values, output, seed);
             for lane in 0..group.len() {
-                each(k * DIRECTIONS + lane, lane, products);
+                each(k * T::LANES + lane, lane, products);
             }
         }
         Ok(())
@@ -303,7 +299,7 @@ impl Workspace {
         self.code.only_output(op)
     }
 
-    fn take_outputs(&mut self) -> &[f64] {
+    fn take_outputs(&mut self) -> &[T] {
         self.results.clear();
         let outputs = self.code.outputs.iter();
         self.results
@@ -312,19 +308,11 @@ impl Workspace {
     }
 
     /// Computes every value at `x`, and asks every question again.
-    pub(super) fn run(&mut self, x: &[f64]) -> Result<(), Error> {
-        let code = Arc::clone(&self.code);
+    pub(super) fn run(&mut self, x: &[T]) -> Result<(), Error> {
+        let code = &self.code;
         check_length("program", "inputs", x.len(), code.inputs)?;
         self.values[..x.len()].copy_from_slice(x);
-        for run in &code.runs {
-            let (args, at) = (code.args_of(run), code.slot_of(run));
-            let (before, rest) = self.values.split_at_mut(at);
-            let out = &mut rest[..args.len()];
-            match run.kind {
-                Kind::Rule(op) => op.visit(Forward { args, before, out }),
-                Kind::Sum => code.sums_of(run, before).forward(out),
-            }
-        }
+        T::run(code, &mut self.values);
         for guard in &code.guards {
             let [x, y] = guard.sides.map(|slot| self.values[slot as usize]);
             if !guard.asked.holds(x, y) {
@@ -335,44 +323,28 @@ impl Workspace {
     }
 
     /// The tangent of every slot along `v`.
-    pub(super) fn push_forward(&mut self, v: &[f64]) {
-        let code = Arc::clone(&self.code);
+    pub(super) fn push_forward(&mut self, v: &[T]) {
         self.tangents.clear();
-        self.tangents.resize(code.slots(), 0.0);
+        self.tangents.resize(self.code.slots(), T::zero());
         self.tangents[..v.len()].copy_from_slice(v);
-        for run in code.runs.iter().filter(|run| !run.stopped) {
-            let (args, at) = (code.args_of(run), code.slot_of(run));
-            let (before, rest) = self.tangents.split_at_mut(at);
-            let (values, out) = (&self.values, &mut rest[..args.len()]);
-            match run.kind {
-                Kind::Rule(op) => op.visit(Tangents {
-                    args,
-                    values,
-                    at,
-                    before,
-                    out,
-                }),
-                Kind::Sum => code.sums_of(run, values).tangents(before, out),
-            }
-        }
+        T::push(&self.code, &self.values, &mut self.tangents);
     }
 
     /// The adjoint of every slot, for the given adjoints of the outputs.
-    fn pull_back(&mut self, u: &[f64]) {
-        let code = Arc::clone(&self.code);
+    fn pull_back(&mut self, u: &[T]) {
         self.adjoints.clear();
-        self.adjoints.resize(code.slots(), 0.0);
-        for (&slot, u) in code.outputs.iter().zip(u) {
+        self.adjoints.resize(self.code.slots(), T::zero());
+        for (&slot, &u) in self.code.outputs.iter().zip(u) {
             self.adjoints[slot as usize] += u;
         }
-        self.sweep_back();
+        T::pull(&self.code, &self.values, &mut self.adjoints);
     }
 
     /// The adjoints of the inputs, for the given adjoints of all slots.
-    pub(super) fn pull_back_from(&mut self, adjoints: &[f64]) -> &[f64] {
+    pub(super) fn pull_back_from(&mut self, adjoints: &[T]) -> &[T] {
         self.adjoints.clear();
         self.adjoints.extend_from_slice(adjoints);
-        self.sweep_back();
+        T::pull(&self.code, &self.values, &mut self.adjoints);
         &self.adjoints[..self.code.inputs]
     }
 
@@ -381,36 +353,17 @@ impl Workspace {
     }
 
     /// The value of every slot.
-    pub(super) fn values(&self) -> &[f64] {
+    pub(super) fn values(&self) -> &[T] {
         &self.values
     }
 
     /// The tangent of every slot, if there are tangents.
-    pub(super) fn tangents(&self) -> &[f64] {
+    pub(super) fn tangents(&self) -> &[T] {
         &self.tangents
     }
 
-    fn sweep_back(&mut self) {
-        let code = Arc::clone(&self.code);
-        for run in code.runs.iter().rev().filter(|run| !run.stopped) {
-            let (args, at) = (code.args_of(run), code.slot_of(run));
-            let (before, rest) = self.adjoints.split_at_mut(at);
-            let (values, own) = (&self.values, &rest[..args.len()]);
-            match run.kind {
-                Kind::Rule(op) => op.visit(Adjoints {
-                    args,
-                    values,
-                    at,
-                    before,
-                    own,
-                }),
-                Kind::Sum => code.sums_of(run, values).adjoints(before, own),
-            }
-        }
-    }
-
     /// The tangents of the inputs' adjoints, for the given adjoints of all slots and their tangents.
-    pub(super) fn pull_back_twice_from(&mut self, adjoints: &[f64], second: &[f64]) -> &[f64] {
+    pub(super) fn pull_back_twice_from(&mut self, adjoints: &[T], second: &[T]) -> &[T] {
         for (table, given) in [(&mut self.adjoints, adjoints), (&mut self.second, second)] {
             table.clear();
             table.extend_from_slice(given);
@@ -421,37 +374,16 @@ impl Workspace {
 
     /// Adjoints and their tangents along the direction whose tangents are there.
     fn pull_back_twice(&mut self) {
-        let code = Arc::clone(&self.code);
-        for run in code.runs.iter().rev().filter(|run| !run.stopped) {
-            let (args, at) = (code.args_of(run), code.slot_of(run));
-            let (before, rest) = self.adjoints.split_at_mut(at);
-            let (second_before, second_rest) = self.second.split_at_mut(at);
-            let (values, tangents) = (&self.values, &self.tangents);
-            let own = [&rest[..args.len()], &second_rest[..args.len()]];
-            match run.kind {
-                Kind::Rule(op) => op.visit(SecondAdjoints {
-                    args,
-                    values,
-                    tangents,
-                    at,
-                    before: [before, second_before],
-                    own,
-                }),
-                Kind::Sum => {
-                    let [own, own_second] = own;
-                    let sums = code.sums_of(run, values);
-                    sums.second_adjoints(tangents, before, second_before, own, own_second);
-                }
-            }
-        }
+        let adjoints = (&mut self.adjoints[..], &mut self.second[..]);
+        T::pull_twice(&self.code, &self.values, &self.tangents, adjoints);
     }
 }
 
 /// Writes 1 into each direction's tangents of the inputs that it names.
-fn plant(directions: &[impl AsRef<[u32]>], tangents: &mut [[f64; DIRECTIONS]]) {
+fn plant<T: Real>(directions: &[impl AsRef<[u32]>], tangents: &mut [T::Few]) {
     for (lane, ones) in directions.iter().enumerate() {
         for &input in ones.as_ref() {
-            tangents[input as usize][lane] = 1.0;
+            tangents[input as usize][lane] = T::one();
         }
     }
 }

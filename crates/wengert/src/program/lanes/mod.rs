@@ -5,7 +5,7 @@
 //! depends on shared inputs alone is computed once; its adjoints are summed over the points.
 
 mod aligned;
-mod block;
+pub(super) mod block;
 pub(super) mod kernels;
 mod over;
 mod parts;
@@ -20,16 +20,16 @@ use std::sync::{Arc, OnceLock};
 use crate::error::Error;
 use crate::program::code::check_length;
 use crate::program::lanes::block::Scratches;
-use crate::program::lanes::sums::PointTerm;
-use crate::program::{Code, Guarded, Pattern, Program, Run};
+use crate::program::lanes::split::Split;
+use crate::program::{Code, Pattern, Program};
+use crate::real::Real;
 
+pub(super) use block::{Block, Sought};
 pub use over::Over;
 pub use point_sum::PointSum;
 
-/// Points in a block at most; blocks are multiples of [`LANES`].
+/// Points in a block at most; blocks are multiples of [`Wide::LANES`](crate::program::wide::Wide::LANES).
 const WIDEST: usize = 64;
-/// Partial sums of what the points share, so that a sum has no chain of additions.
-pub(super) const LANES: usize = 8;
 /// What the numbers of a block may take: they are read and written many times, and should stay in the second cache.
 const BLOCK_BYTES: usize = 1 << 21;
 /// Outputs whose adjoints are found together, at most.
@@ -52,46 +52,24 @@ struct Target {
 
 /// A [`Program`] split into what all data points share and what each point computes; see [`Program::lanes`].
 #[derive(Clone)]
-pub struct Lanes {
-    /// What the points share, as a program whose outputs are not asked for.
-    shared: Arc<Code>,
-    /// As a program's. Each input of a point has a slot, then each of its instructions.
-    args: Vec<[u32; 3]>,
-    /// The terms of all sums.
-    terms: Vec<PointTerm>,
-    /// The arguments of each instruction but a sum.
-    targets: Vec<[Target; 3]>,
-    runs: Vec<PointRun>,
-    inputs: usize,
-    /// How many of the inputs, the last ones, have no derivatives.
-    data: usize,
-    outputs: Vec<u32>,
-    /// Slots of points to which no contribution comes.
-    untouched: Vec<u32>,
-    guards: Vec<Guarded>,
+pub struct Lanes<T: Real = f64> {
+    split: Split,
     /// The program that was split.
     code: Arc<Code>,
+    constants: Arc<[T]>,
     second: Second,
-    scratches: Scratches,
+    scratches: Scratches<T>,
 }
 
-impl fmt::Debug for Lanes {
+impl<T: Real> fmt::Debug for Lanes<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lanes")
-            .field("shared", &self.shared.inputs)
-            .field("inputs", &self.inputs)
-            .field("data", &self.data)
-            .field("outputs", &self.outputs.len())
+            .field("shared", &self.split.shared.inputs)
+            .field("inputs", &self.split.inputs)
+            .field("data", &self.split.data)
+            .field("outputs", &self.split.outputs.len())
             .finish_non_exhaustive()
     }
-}
-
-/// Instructions of one kind, of which all or none depend on a shared input.
-#[derive(Clone, Copy, Debug)]
-struct PointRun {
-    run: Run,
-    /// Of all results.
-    movers: Movers,
 }
 
 /// In which products second derivatives by the shared inputs are found, once somebody asks.
@@ -102,7 +80,7 @@ struct Second {
     diagonal: OnceLock<Vec<Vec<u32>>>,
 }
 
-impl Program {
+impl<T: Real> Program<T> {
     /// The program split for many data points, whose first `shared` inputs are the same for all.
     ///
     /// ```
@@ -123,17 +101,27 @@ impl Program {
     /// If the program has fewer inputs.
     #[track_caller]
     #[must_use]
-    pub fn lanes(&self, shared: usize) -> Lanes {
+    pub fn lanes(&self, shared: usize) -> Lanes<T> {
         assert!(
             shared <= self.inputs(),
             "lanes: {shared} shared inputs of a program with {}",
             self.inputs()
         );
-        Lanes::of(&self.code, shared, 0)
+        Lanes::of(&self.code, &self.constants, shared, 0)
     }
 }
 
-impl Lanes {
+impl<T: Real> Lanes<T> {
+    fn of(code: &Arc<Code>, constants: &Arc<[T]>, shared: usize, data: usize) -> Self {
+        Self {
+            split: Split::of(code, shared, data),
+            code: Arc::clone(code),
+            constants: Arc::clone(constants),
+            second: Second::default(),
+            scratches: Scratches::default(),
+        }
+    }
+
     /// The last `count` inputs of each point are data: nobody differentiates by them, so derivatives by a point's own inputs
     /// leave them out.
     ///
@@ -159,11 +147,11 @@ impl Lanes {
     #[must_use]
     pub fn with_data(&self, count: usize) -> Self {
         assert!(
-            count <= self.inputs,
+            count <= self.split.inputs,
             "with_data: {count} of a point's inputs are data, and it has {}",
-            self.inputs
+            self.split.inputs
         );
-        Self::of(&self.code, self.shared.inputs, count)
+        Self::of(&self.code, &self.constants, self.shared_inputs(), count)
     }
 
     /// The points: a number for each shared input, and for each other input a column with a number for each point.
@@ -173,14 +161,14 @@ impl Lanes {
     /// # Errors
     ///
     /// If the numbers or the columns are more or fewer than the inputs, or the columns differ in length.
-    pub fn over<'a, C: AsRef<[f64]> + ?Sized + 'a>(
+    pub fn over<'a, C: AsRef<[T]> + ?Sized + 'a>(
         &'a self,
-        shared: &'a [f64],
+        shared: &'a [T],
         columns: impl IntoIterator<Item = &'a C>,
-    ) -> Result<Over<'a>, Error> {
-        let columns: Vec<&[f64]> = columns.into_iter().map(AsRef::as_ref).collect();
-        check_length("over", "shared inputs", shared.len(), self.shared.inputs)?;
-        check_length("over", "columns", columns.len(), self.inputs)?;
+    ) -> Result<Over<'a, T>, Error> {
+        let columns: Vec<&[T]> = columns.into_iter().map(AsRef::as_ref).collect();
+        check_length("over", "shared inputs", shared.len(), self.shared_inputs())?;
+        check_length("over", "columns", columns.len(), self.split.inputs)?;
         if columns.is_empty() {
             return Err(Error::Argument {
                 op: "over",
@@ -209,44 +197,25 @@ impl Lanes {
     }
 
     fn shared_inputs(&self) -> usize {
-        self.shared.inputs
-    }
-
-    fn args_of(&self, run: &Run) -> &[[u32; 3]] {
-        &self.args[run.start as usize..run.end as usize]
-    }
-
-    /// A point's own inputs, by which there are derivatives.
-    fn sought(&self) -> usize {
-        self.inputs - self.data
-    }
-
-    /// Where a run's results begin.
-    fn slot_of(&self, run: &Run) -> usize {
-        self.inputs + run.start as usize
+        self.split.shared.inputs
     }
 
     /// How many points go together.
     fn width(&self) -> usize {
-        let slots = self.inputs + self.args.len();
-        let fit = BLOCK_BYTES / (2 * size_of::<f64>() * slots.max(1));
-        (fit / LANES * LANES).clamp(LANES, WIDEST)
+        let fit = BLOCK_BYTES / (2 * size_of::<T>() * self.split.slots().max(1));
+        (fit / T::LANES * T::LANES).clamp(T::LANES, WIDEST)
     }
 
     /// Of how many outputs the adjoints are found in one sweep, which computes partials once for all of them.
     fn outputs_together(&self) -> usize {
-        let slots = self.inputs + self.args.len();
-        let fit = BLOCK_BYTES / (size_of::<f64>() * slots.max(1) * self.width());
+        let fit = BLOCK_BYTES / (size_of::<T>() * self.split.slots().max(1) * self.width());
         fit.saturating_sub(1).clamp(1, MOST_OUTPUTS)
     }
 }
 
-/// The numbers of a few points, side by side.
-pub(super) type Few = [f64; LANES];
-
 #[inline(always)]
-fn add(sums: &mut Few, terms: &Few) {
-    for (sum, term) in sums.iter_mut().zip(terms) {
+fn add<T: Real>(sums: &mut T::Few, terms: &T::Few) {
+    for (sum, &term) in sums.as_mut().iter_mut().zip(terms.as_ref()) {
         *sum += term;
     }
 }

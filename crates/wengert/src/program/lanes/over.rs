@@ -9,19 +9,20 @@ use crate::program::Workspace;
 use crate::program::lanes::Lanes;
 use crate::program::lanes::block::Block;
 use crate::program::lanes::parts::{PARTS, share_out};
+use crate::real::Real;
 
 /// Data points, at which [`Lanes`] are run.
 ///
 /// Memory does not depend on the number of points, but for what is asked for one by one; [`Lanes`] keep it from one call to the next.
 #[derive(Clone, Debug)]
-pub struct Over<'a> {
-    pub(super) lanes: &'a Lanes,
-    pub(super) shared: &'a [f64],
-    pub(super) columns: Vec<&'a [f64]>,
+pub struct Over<'a, T: Real = f64> {
+    pub(super) lanes: &'a Lanes<T>,
+    pub(super) shared: &'a [T],
+    pub(super) columns: Vec<&'a [T]>,
     pub(super) parallel: bool,
 }
 
-impl<'a> Over<'a> {
+impl<'a, T: Real> Over<'a, T> {
     /// Uses rayon's threads; every result has the same bits as without them.
     #[must_use]
     pub fn parallel(mut self) -> Self {
@@ -39,8 +40,8 @@ impl<'a> Over<'a> {
     /// # Errors
     ///
     /// If a branch would go another way at a point.
-    pub fn values(&self) -> Result<Array2<f64>, Error> {
-        let mut values = Array2::zeros((self.points(), self.lanes.outputs.len()));
+    pub fn values(&self) -> Result<Array2<T>, Error> {
+        let mut values = Array2::zeros((self.points(), self.lanes.split.outputs.len()));
         let rows = values.as_slice_mut().expect(IN_C_ORDER);
         self.in_parts([rows], |block, [rows]| block.write_values(rows))?;
         Ok(values)
@@ -51,9 +52,9 @@ impl<'a> Over<'a> {
     /// # Errors
     ///
     /// If a branch would go another way at a point, or there is not one output.
-    pub fn point_gradients(&self) -> Result<Array2<f64>, Error> {
+    pub fn point_gradients(&self) -> Result<Array2<T>, Error> {
         self.only_output("point_gradients")?;
-        let mut gradients = Array2::zeros((self.points(), self.lanes.sought()));
+        let mut gradients = Array2::zeros((self.points(), self.lanes.split.sought()));
         let rows = gradients.as_slice_mut().expect(IN_C_ORDER);
         self.in_parts([rows], |block, [rows]| block.write_jacobians(rows))?;
         Ok(gradients)
@@ -67,7 +68,7 @@ impl<'a> Over<'a> {
     /// # Errors
     ///
     /// If a branch would go another way at a point.
-    pub fn jacobians(&self) -> Result<Array3<f64>, Error> {
+    pub fn jacobians(&self) -> Result<Array3<T>, Error> {
         let mut jacobians = self.no_jacobians();
         let matrices = jacobians.as_slice_mut().expect(IN_C_ORDER);
         self.in_parts([matrices], |block, [matrices]| {
@@ -81,8 +82,8 @@ impl<'a> Over<'a> {
     /// # Errors
     ///
     /// If a branch would go another way at a point.
-    pub fn values_and_jacobians(&self) -> Result<(Array2<f64>, Array3<f64>), Error> {
-        let mut values = Array2::zeros((self.points(), self.lanes.outputs.len()));
+    pub fn values_and_jacobians(&self) -> Result<(Array2<T>, Array3<T>), Error> {
+        let mut values = Array2::zeros((self.points(), self.lanes.split.outputs.len()));
         let mut jacobians = self.no_jacobians();
         let rows = values.as_slice_mut().expect(IN_C_ORDER);
         let matrices = jacobians.as_slice_mut().expect(IN_C_ORDER);
@@ -93,13 +94,13 @@ impl<'a> Over<'a> {
         Ok((values, jacobians))
     }
 
-    fn no_jacobians(&self) -> Array3<f64> {
-        let (outputs, inputs) = (self.lanes.outputs.len(), self.lanes.sought());
+    fn no_jacobians(&self) -> Array3<T> {
+        let (outputs, inputs) = (self.lanes.split.outputs.len(), self.lanes.split.sought());
         Array3::zeros((self.points(), outputs, inputs))
     }
 
     pub(super) fn only_output(&self, op: &'static str) -> Result<(), Error> {
-        match self.lanes.outputs.len() {
+        match self.lanes.split.outputs.len() {
             1 => Ok(()),
             outputs => Err(Error::Argument {
                 op,
@@ -111,8 +112,8 @@ impl<'a> Over<'a> {
     }
 
     /// What the points share, computed.
-    pub(super) fn shared(&self) -> Result<Workspace, Error> {
-        let mut shared = Workspace::new(&self.lanes.shared);
+    pub(super) fn shared(&self) -> Result<Workspace<T>, Error> {
+        let mut shared = Workspace::new(&self.lanes.split.shared, &self.lanes.constants);
         shared.value(self.shared)?;
         Ok(shared)
     }
@@ -121,8 +122,8 @@ impl<'a> Over<'a> {
     /// equally many numbers.
     fn in_parts<const K: usize>(
         &self,
-        mut outs: [&mut [f64]; K],
-        each: impl Fn(&mut Block<'_>, [&mut [f64]; K]) + Sync,
+        mut outs: [&mut [T]; K],
+        each: impl Fn(&mut Block<'_, T>, [&mut [T]; K]) + Sync,
     ) -> Result<(), Error> {
         let shared = self.shared()?;
         let all = self.points();
@@ -133,7 +134,7 @@ impl<'a> Over<'a> {
         let strides = outs.each_ref().map(|out| out.len() / all);
         let part = all.div_ceil(width).div_ceil(PARTS) * width;
         let starts = (0..all).step_by(part);
-        let parts: Vec<Mutex<[&mut [f64]; K]>> = starts
+        let parts: Vec<Mutex<[&mut [T]; K]>> = starts
             .map(|start| Mutex::new(split_off(&mut outs, strides, part.min(all - start))))
             .collect();
         let room = || Block::new(self.lanes, [shared.values(), &[]]);
@@ -152,11 +153,11 @@ impl<'a> Over<'a> {
 }
 
 /// The numbers of the first points.
-fn split_off<'o, const K: usize>(
-    outs: &mut [&'o mut [f64]; K],
+fn split_off<'o, T, const K: usize>(
+    outs: &mut [&'o mut [T]; K],
     strides: [usize; K],
     points: usize,
-) -> [&'o mut [f64]; K] {
+) -> [&'o mut [T]; K] {
     std::array::from_fn(|k| {
         let first = outs[k].split_off_mut(..points * strides[k]);
         first.expect("every point has its numbers")

@@ -6,6 +6,7 @@ use ndarray::{Array1, ArrayD, ArrayViewD, IxDyn, arr0};
 
 use crate::error::{Error, or_panic};
 use crate::program::{Lanes, Over, Program};
+use crate::real::Real;
 use crate::rules::custom::CustomOp;
 use crate::tape::Tape;
 use crate::tensor::Tensor;
@@ -36,25 +37,25 @@ use crate::var::Var;
 /// # Ok::<(), wengert::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct PointSum {
-    lanes: Arc<Lanes>,
-    columns: Arc<[Vec<f64>]>,
+pub struct PointSum<T: Real = f64> {
+    lanes: Arc<Lanes<T>>,
+    columns: Arc<[Vec<T>]>,
     parallel: bool,
 }
 
-impl PointSum {
+impl<T: Real> PointSum<T> {
     /// The sum of a program's only output over points, with a column for each input that they do not share; the columns are copied.
     ///
     /// # Errors
     ///
     /// If there is not one output, or as [`Lanes::over`] fails.
-    pub fn new<'a, C: AsRef<[f64]> + ?Sized + 'a>(
-        lanes: Lanes,
+    pub fn new<'a, C: AsRef<[T]> + ?Sized + 'a>(
+        lanes: Lanes<T>,
         columns: impl IntoIterator<Item = &'a C>,
     ) -> Result<Self, Error> {
         let columns = columns.into_iter().map(|column| column.as_ref().to_vec());
-        let columns: Arc<[Vec<f64>]> = columns.collect();
-        let none = vec![0.0; lanes.shared_inputs()];
+        let columns: Arc<[Vec<T>]> = columns.collect();
+        let none = vec![T::zero(); lanes.shared_inputs()];
         lanes.over(&none, &*columns)?.only_output("PointSum")?;
         Ok(Self {
             lanes: Arc::new(lanes),
@@ -76,7 +77,7 @@ impl PointSum {
     ///
     /// As [`PointSum::try_call`] fails.
     #[track_caller]
-    pub fn call(&self, shared: &[Var]) -> Var {
+    pub fn call(&self, shared: &[Var<T>]) -> Var<T> {
         or_panic(self.try_call(shared))
     }
 
@@ -87,11 +88,11 @@ impl PointSum {
     /// If there are more or fewer shared inputs than the program has, a handle is stale or foreign, or a branch would go another way
     /// at a point.
     #[track_caller]
-    pub fn try_call(&self, shared: &[Var]) -> Result<Var, Error> {
+    pub fn try_call(&self, shared: &[Var<T>]) -> Result<Var<T>, Error> {
         for input in shared.iter().filter(|input| !input.is_constant()) {
             input.try_check("PointSum")?;
         }
-        let x: Vec<f64> = shared.iter().map(|input| input.value()).collect();
+        let x: Vec<T> = shared.iter().map(|input| input.value()).collect();
         let value = self.at(&x, |over| over.sum())?[0];
         if shared.iter().all(|input| input.is_constant()) {
             return Ok(Var::constant(value));
@@ -99,7 +100,7 @@ impl PointSum {
         let (of_value, by_vjp, by_jvp) = (self.clone(), self.clone(), self.clone());
         let known = (x, value);
         let sum = CustomOp::new("sum over points", move |x| {
-            let same = |(x, known): (&f64, &f64)| x.to_bits() == known.to_bits();
+            let same = |(x, known): (&T, &T)| x.as_f64().to_bits() == known.as_f64().to_bits();
             match x[0].iter().zip(&known.0).all(same) {
                 true => arr0(known.1).into_dyn(),
                 // Somebody repeats the operation elsewhere.
@@ -114,7 +115,7 @@ impl PointSum {
         Ok(sum.try_call(&[Tensor::try_stack(shared)?])?.item())
     }
 
-    fn gradient(&self, x: Tensor) -> Tensor {
+    fn gradient(&self, x: Tensor<T>) -> Tensor<T> {
         let (of_value, by_vjp, by_jvp) = (self.clone(), self.clone(), self.clone());
         CustomOp::new("gradient of a sum over points", move |x| {
             of_value.array(&x[0], |over| Ok(over.sum_and_gradient()?.1))
@@ -125,12 +126,12 @@ impl PointSum {
     }
 
     /// The Hessian times a direction; it has no derivatives itself.
-    fn product(&self, x: Tensor, v: Tensor) -> Tensor {
+    fn product(&self, x: Tensor<T>, v: Tensor<T>) -> Tensor<T> {
         let of_value = self.clone();
         CustomOp::new(
             "Hessian of a sum over points, times a direction (a sum over points has two derivatives, not three)",
             move |x| {
-                let v: Vec<f64> = x[1].iter().copied().collect();
+                let v: Vec<T> = x[1].iter().copied().collect();
                 of_value.array(&x[0], |over| over.sum_hvp(&v))
             },
         )
@@ -139,22 +140,26 @@ impl PointSum {
 
     fn array(
         &self,
-        x: &ArrayViewD<'_, f64>,
-        ask: impl FnOnce(Over<'_>) -> Result<Vec<f64>, Error>,
-    ) -> ArrayD<f64> {
-        let x: Vec<f64> = x.iter().copied().collect();
+        x: &ArrayViewD<'_, T>,
+        ask: impl FnOnce(Over<'_, T>) -> Result<Vec<T>, Error>,
+    ) -> ArrayD<T> {
+        let x: Vec<T> = x.iter().copied().collect();
         let answer = self.at(&x, ask);
         // At other inputs, by `Tape::repeat`, a branch may go another way.
         Array1::from(crate::error::or_panic(answer)).into_dyn()
     }
 
-    fn at<R>(&self, x: &[f64], ask: impl FnOnce(Over<'_>) -> Result<R, Error>) -> Result<R, Error> {
+    fn at<R>(
+        &self,
+        x: &[T],
+        ask: impl FnOnce(Over<'_, T>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
         let over = self.lanes.over(x, &*self.columns)?;
         ask(if self.parallel { over.parallel() } else { over })
     }
 }
 
-impl Tape<f64> {
+impl<T: Real> Tape<T> {
     /// The sum over data points of a function of what they share and of each point's own numbers, in two nodes, however many points there are.
     ///
     /// The function is recorded at the first point, on a tape of its own, and run over all of them in the processor's widest registers; `columns` has
@@ -178,12 +183,12 @@ impl Tape<f64> {
     ///
     /// As [`Tape::try_sum_over`] fails, and where the function does.
     #[track_caller]
-    pub fn sum_over<'a, C: AsRef<[f64]> + ?Sized + 'a>(
+    pub fn sum_over<'a, C: AsRef<[T]> + ?Sized + 'a>(
         &self,
-        shared: &[Var],
+        shared: &[Var<T>],
         columns: impl IntoIterator<Item = &'a C>,
-        f: impl FnOnce(&[Var], &[Var]) -> Var,
-    ) -> Var {
+        f: impl FnOnce(&[Var<T>], &[Var<T>]) -> Var<T>,
+    ) -> Var<T> {
         or_panic(self.try_sum_over(shared, columns, f))
     }
 
@@ -194,12 +199,12 @@ impl Tape<f64> {
     /// If there is no point, columns differ in length, a handle is stale or foreign, also one that the function has captured and
     /// gives back, or a branch would go another way at another point.
     #[track_caller]
-    pub fn try_sum_over<'a, C: AsRef<[f64]> + ?Sized + 'a>(
+    pub fn try_sum_over<'a, C: AsRef<[T]> + ?Sized + 'a>(
         &self,
-        shared: &[Var],
+        shared: &[Var<T>],
         columns: impl IntoIterator<Item = &'a C>,
-        f: impl FnOnce(&[Var], &[Var]) -> Var,
-    ) -> Result<Var, Error> {
+        f: impl FnOnce(&[Var<T>], &[Var<T>]) -> Var<T>,
+    ) -> Result<Var<T>, Error> {
         let op = "sum_over";
         for input in shared.iter().filter(|input| !input.is_constant()) {
             input.try_check(op)?;
@@ -207,8 +212,8 @@ impl Tape<f64> {
                 return Err(Error::Foreign { op });
             }
         }
-        let columns: Vec<&[f64]> = columns.into_iter().map(AsRef::as_ref).collect();
-        let first: Option<Vec<f64>> = columns
+        let columns: Vec<&[T]> = columns.into_iter().map(AsRef::as_ref).collect();
+        let first: Option<Vec<T>> = columns
             .iter()
             .map(|column| column.first().copied())
             .collect();
@@ -218,8 +223,8 @@ impl Tape<f64> {
                 detail: "there is no point to record the function at; give at least one column with a number".to_owned(),
             });
         };
-        let example: Vec<f64> = shared.iter().map(|x| x.value()).chain(first).collect();
-        let program = Program::record(
+        let example: Vec<T> = shared.iter().map(|x| x.value()).chain(first).collect();
+        let program = Program::of(
             |inputs| {
                 let (shared, point) = inputs.split_at(shared.len());
                 f(shared, point)

@@ -2,11 +2,39 @@
 
 use std::sync::Arc;
 
-use crate::program::lanes::block::Scratches;
 use crate::program::lanes::sums::PointTerm;
-use crate::program::lanes::{BY_OWN, BY_SHARED, Lanes, Movers, PointRun, SHARED, Second, Target};
+use crate::program::lanes::{BY_OWN, BY_SHARED, Movers, SHARED, Target};
 use crate::program::sums::Term;
 use crate::program::{Code, Guarded, Kind, Run};
+
+/// A program's code split into what all data points share and what each point computes.
+#[derive(Clone, Debug)]
+pub(super) struct Split {
+    /// What the points share, as a program whose outputs are not asked for.
+    pub(super) shared: Arc<Code>,
+    /// As a program's. Each input of a point has a slot, then each of its instructions.
+    pub(super) args: Vec<[u32; 3]>,
+    /// The terms of all sums.
+    pub(super) terms: Vec<PointTerm>,
+    /// The arguments of each instruction but a sum.
+    pub(super) targets: Vec<[Target; 3]>,
+    pub(super) runs: Vec<PointRun>,
+    pub(super) inputs: usize,
+    /// How many of the inputs, the last ones, have no derivatives.
+    pub(super) data: usize,
+    pub(super) outputs: Vec<u32>,
+    /// Slots of points to which no contribution comes.
+    pub(super) untouched: Vec<u32>,
+    pub(super) guards: Vec<Guarded>,
+}
+
+/// Instructions of one kind, of which all or none depend on a shared input.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PointRun {
+    pub(super) run: Run,
+    /// Of all results.
+    pub(super) movers: Movers,
+}
 
 /// By what each number has derivatives, if the first inputs are shared and the last ones data.
 fn movers(code: &Code, shared: usize, data: usize) -> Vec<Movers> {
@@ -23,11 +51,12 @@ fn movers(code: &Code, shared: usize, data: usize) -> Vec<Movers> {
     movers
 }
 
-impl Lanes {
-    pub(super) fn of(code: &Arc<Code>, shared: usize, data: usize) -> Self {
+impl Split {
+    /// The split of a program whose first inputs are shared and the last ones data.
+    pub(super) fn of(code: &Code, shared: usize, data: usize) -> Self {
         let points = code.inputs - shared;
         let mut slots = vec![0; code.slots()];
-        let constants = 0..code.constants.len() as u32;
+        let constants = 0..code.constants as u32;
         let first = (0..shared as u32)
             .map(|slot| slot | SHARED)
             .chain(0..points as u32)
@@ -40,7 +69,7 @@ impl Lanes {
         let mut split = Self {
             shared: Arc::new(Code {
                 inputs: shared,
-                constants: code.constants.clone(),
+                constants: code.constants,
                 args: Vec::new(),
                 terms: Vec::new(),
                 runs: Vec::new(),
@@ -56,9 +85,6 @@ impl Lanes {
             outputs: Vec::new(),
             untouched: Vec::new(),
             guards: Vec::new(),
-            code: Arc::clone(code),
-            second: Second::default(),
-            scratches: Scratches::default(),
         };
         // Of each run, first what no shared input moves: to a sum over points it is a constant.
         let halves = code.runs.iter().flat_map(|run| [(run, false), (run, true)]);
@@ -256,5 +282,24 @@ impl Lanes {
         }
         let untouched = touched.iter().zip(0..).filter(|(touched, _)| !**touched);
         self.untouched = untouched.map(|(_, slot)| slot).collect();
+    }
+
+    pub(super) fn args_of(&self, run: &Run) -> &[[u32; 3]] {
+        &self.args[run.start as usize..run.end as usize]
+    }
+
+    /// A point's own inputs, by which there are derivatives.
+    pub(super) fn sought(&self) -> usize {
+        self.inputs - self.data
+    }
+
+    /// Where a run's results begin.
+    pub(super) fn slot_of(&self, run: &Run) -> usize {
+        self.inputs + run.start as usize
+    }
+
+    /// How many numbers a point has.
+    pub(super) fn slots(&self) -> usize {
+        self.inputs + self.args.len()
     }
 }

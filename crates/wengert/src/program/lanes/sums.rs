@@ -4,7 +4,8 @@ mod back;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::program::lanes::{Few, LANES, Movers, SHARED, Target};
+use crate::program::lanes::{Movers, SHARED, Target};
+use crate::real::Real;
 use back::Reverse;
 
 /// A term of a sum at the points of a block.
@@ -57,37 +58,37 @@ impl PointTerm {
 const TOGETHER: usize = 4;
 
 #[inline(always)]
-fn signed(x: f64, minus: bool) -> f64 {
+fn signed<T: Real>(x: T, minus: bool) -> T {
     if minus { -x } else { x }
 }
 
 /// The terms of each sum, and what they are made of: values, or values and tangents.
 #[derive(Clone, Copy)]
-pub(super) struct PointSums<'a, const C: usize> {
+pub(super) struct PointSums<'a, T, const C: usize> {
     pub(super) args: &'a [[u32; 3]],
     pub(super) terms: &'a [PointTerm],
-    pub(super) shared: [&'a [f64]; C],
-    pub(super) values: [&'a [f64]; C],
+    pub(super) shared: [&'a [T]; C],
+    pub(super) values: [&'a [T]; C],
     pub(super) width: usize,
 }
 
-impl<'a, const C: usize> PointSums<'a, C> {
+impl<'a, T: Real, const C: usize> PointSums<'a, T, C> {
     fn terms_of(&self, args: &[u32; 3]) -> &'a [PointTerm] {
         &self.terms[args[0] as usize..args[1] as usize]
     }
 
     /// A shared number in every place of a register; or its tangent.
     #[inline(always)]
-    fn shared<S: Simd>(&self, simd: S, slot: u32, minus: bool) -> [S::f64s; C] {
-        let mut numbers = [simd.splat_f64s(0.0); C];
+    fn shared<S: Simd>(&self, simd: S, slot: u32, minus: bool) -> [T::Numbers<S>; C] {
+        let mut numbers = [T::splat(simd, T::zero()); C];
         for (number, shared) in numbers.iter_mut().zip(self.shared) {
-            *number = simd.splat_f64s(signed(shared[(slot & !SHARED) as usize], minus));
+            *number = T::splat(simd, signed(shared[(slot & !SHARED) as usize], minus));
         }
         numbers
     }
 
     /// Values; or tangents, of which `out` has those of the sums.
-    pub(super) fn forward(self, arch: Arch, out: &mut [f64]) {
+    pub(super) fn forward(self, arch: Arch, out: &mut [T]) {
         arch.dispatch(Forward { sums: self, out });
     }
 
@@ -96,9 +97,9 @@ impl<'a, const C: usize> PointSums<'a, C> {
         self,
         arch: Arch,
         outputs: usize,
-        before: [&mut [f64]; C],
-        own: [&[f64]; C],
-        totals: [&mut [Few]; C],
+        before: [&mut [T]; C],
+        own: [&[T]; C],
+        totals: [&mut [T::Few]; C],
         by: Movers,
     ) {
         arch.dispatch(Reverse {
@@ -114,12 +115,12 @@ impl<'a, const C: usize> PointSums<'a, C> {
 
 /// `R` registers of a slot, from one on.
 #[inline(always)]
-fn registers<S: Simd, const R: usize>(
-    numbers: &[S::f64s],
+fn registers<S: Simd, T: Real, const R: usize>(
+    numbers: &[T::Numbers<S>],
     slot: u32,
     each: usize,
     at: usize,
-) -> &[S::f64s; R] {
+) -> &[T::Numbers<S>; R] {
     numbers[slot as usize * each + at..]
         .first_chunk()
         .expect("a block is a whole number of registers")
@@ -127,68 +128,77 @@ fn registers<S: Simd, const R: usize>(
 
 /// The register, with the other sign if the term is subtracted.
 #[inline(always)]
-fn negated<S: Simd>(simd: S, x: S::f64s, minus: bool) -> S::f64s {
-    if minus { simd.neg_f64s(x) } else { x }
+fn negated<S: Simd, T: Real>(simd: S, x: T::Numbers<S>, minus: bool) -> T::Numbers<S> {
+    if minus { T::negative(simd, x) } else { x }
 }
 
 /// An adjoint times a partial, both with their tangents; where the adjoint is zero it absorbs the partial.
 #[inline(always)]
-fn times<S: Simd, const C: usize>(
+fn times<S: Simd, T: Real, const C: usize>(
     simd: S,
-    g: [S::f64s; C],
-    nonzero: S::m64s,
-    partial: [S::f64s; C],
-) -> [S::f64s; C] {
-    let value = simd.mul_f64s(g[0], partial[0]);
-    let mut product = [simd.select_f64s(nonzero, value, simd.splat_f64s(0.0)); C];
+    g: [T::Numbers<S>; C],
+    zero: T::Mask<S>,
+    partial: [T::Numbers<S>; C],
+) -> [T::Numbers<S>; C] {
+    let value = T::times(simd, g[0], partial[0]);
+    let mut product = [T::select(simd, zero, T::splat(simd, T::zero()), value); C];
     for c in 1..C {
-        let bend = passed_on(simd, partial[c], g[0]);
-        product[c] = simd.add_f64s(bend, passed_on(simd, g[c], partial[0]));
+        let bend = passed_on::<S, T>(simd, partial[c], g[0]);
+        product[c] = T::plus(simd, bend, passed_on::<S, T>(simd, g[c], partial[0]));
     }
     product
 }
 
 /// The product of `x` and `partial`, in which an `x` of zero absorbs even what is infinite.
 #[inline(always)]
-fn absorbing<S: Simd>(simd: S, x: S::f64s, partial: S::f64s) -> S::f64s {
-    let zero = simd.splat_f64s(0.0);
-    simd.select_f64s(simd.equal_f64s(x, zero), zero, simd.mul_f64s(x, partial))
+fn absorbing<S: Simd, T: Real>(simd: S, x: T::Numbers<S>, partial: T::Numbers<S>) -> T::Numbers<S> {
+    let zero = T::splat(simd, T::zero());
+    T::select(
+        simd,
+        T::equals(simd, x, zero),
+        zero,
+        T::times(simd, x, partial),
+    )
 }
 
 /// The product of a tangent and a partial, each of which absorbs the other if it is zero.
 #[inline(always)]
-fn passed_on<S: Simd>(simd: S, tangent: S::f64s, partial: S::f64s) -> S::f64s {
-    let zero = simd.splat_f64s(0.0);
-    let product = absorbing(simd, tangent, partial);
-    simd.select_f64s(simd.equal_f64s(partial, zero), zero, product)
+fn passed_on<S: Simd, T: Real>(
+    simd: S,
+    tangent: T::Numbers<S>,
+    partial: T::Numbers<S>,
+) -> T::Numbers<S> {
+    let zero = T::splat(simd, T::zero());
+    let product = absorbing::<S, T>(simd, tangent, partial);
+    T::select(simd, T::equals(simd, partial, zero), zero, product)
 }
 
-struct Forward<'a, const C: usize> {
-    sums: PointSums<'a, C>,
-    out: &'a mut [f64],
+struct Forward<'a, T, const C: usize> {
+    sums: PointSums<'a, T, C>,
+    out: &'a mut [T],
 }
 
-impl<const C: usize> WithSimd for Forward<'_, C> {
+impl<T: Real, const C: usize> WithSimd for Forward<'_, T, C> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { sums, out } = self;
-        let each = sums.width / S::F64_LANES;
-        let mut values: [&[S::f64s]; C] = [&[]; C];
+        let each = sums.width / T::in_register::<S>();
+        let mut values: [&[T::Numbers<S>]; C] = [&[]; C];
         for (registers, values) in values.iter_mut().zip(sums.values) {
-            *registers = S::as_simd_f64s(values).0;
+            *registers = T::registers::<S>(values);
         }
         for (out, args) in out.chunks_exact_mut(sums.width).zip(sums.args) {
-            let out = S::as_mut_simd_f64s(out).0;
+            let out = T::registers_mut::<S>(out);
             let terms = sums.terms_of(args);
             let mut at = 0;
             while at + TOGETHER <= each {
-                let sum = add_up::<S, C, TOGETHER>(simd, &sums, terms, &values, each, at);
+                let sum = add_up::<S, T, C, TOGETHER>(simd, &sums, terms, &values, each, at);
                 out[at..][..TOGETHER].copy_from_slice(&sum);
                 at += TOGETHER;
             }
             for (at, out) in out.iter_mut().enumerate().skip(at) {
-                [*out] = add_up::<S, C, 1>(simd, &sums, terms, &values, each, at);
+                [*out] = add_up::<S, T, C, 1>(simd, &sums, terms, &values, each, at);
             }
         }
     }
@@ -196,24 +206,24 @@ impl<const C: usize> WithSimd for Forward<'_, C> {
 
 /// The values of a sum at some points; or its tangents, if tangents are there.
 #[inline(always)]
-fn add_up<S: Simd, const C: usize, const R: usize>(
+fn add_up<S: Simd, T: Real, const C: usize, const R: usize>(
     simd: S,
-    sums: &PointSums<'_, C>,
+    sums: &PointSums<'_, T, C>,
     terms: &[PointTerm],
-    values: &[&[S::f64s]; C],
+    values: &[&[T::Numbers<S>]; C],
     each: usize,
     at: usize,
-) -> [S::f64s; R] {
+) -> [T::Numbers<S>; R] {
     // The last: the value of a value, the tangent of a pair.
     let last = C - 1;
     // The negative zero gives the first term back, whatever it is.
-    let mut sum = [simd.splat_f64s(if C == 1 { -0.0 } else { 0.0 }); R];
+    let mut sum = [T::splat(simd, if C == 1 { -T::zero() } else { T::zero() }); R];
     for term in terms {
         match *term {
             PointTerm::Own { slot, minus, .. } => {
-                let x = registers::<S, R>(values[last], slot, each, at);
+                let x = registers::<S, T, R>(values[last], slot, each, at);
                 for r in 0..R {
-                    sum[r] = simd.add_f64s(sum[r], negated(simd, x[r], minus));
+                    sum[r] = T::plus(simd, sum[r], negated::<S, T>(simd, x[r], minus));
                 }
             }
             PointTerm::Scaled {
@@ -221,46 +231,48 @@ fn add_up<S: Simd, const C: usize, const R: usize>(
             } => {
                 let scale = sums.shared(simd, by, minus);
                 let (x, last_x) = (
-                    registers::<S, R>(values[0], slot, each, at),
-                    registers::<S, R>(values[last], slot, each, at),
+                    registers::<S, T, R>(values[0], slot, each, at),
+                    registers::<S, T, R>(values[last], slot, each, at),
                 );
                 for r in 0..R {
                     let product = if C == 1 {
-                        simd.mul_f64s(x[r], scale[0])
+                        T::times(simd, x[r], scale[0])
                     } else {
-                        simd.add_f64s(
-                            passed_on(simd, last_x[r], scale[0]),
-                            passed_on(simd, scale[last], x[r]),
+                        T::plus(
+                            simd,
+                            passed_on::<S, T>(simd, last_x[r], scale[0]),
+                            passed_on::<S, T>(simd, scale[last], x[r]),
                         )
                     };
-                    sum[r] = simd.add_f64s(sum[r], product);
+                    sum[r] = T::plus(simd, sum[r], product);
                 }
             }
             PointTerm::Product { slots, minus, .. } => {
                 let [x, y] = slots.map(
                     #[inline(always)]
-                    |slot| registers::<S, R>(values[0], slot, each, at),
+                    |slot| registers::<S, T, R>(values[0], slot, each, at),
                 );
                 let [last_x, last_y] = slots.map(
                     #[inline(always)]
-                    |slot| registers::<S, R>(values[last], slot, each, at),
+                    |slot| registers::<S, T, R>(values[last], slot, each, at),
                 );
                 for r in 0..R {
                     let product = if C == 1 {
-                        simd.mul_f64s(x[r], y[r])
+                        T::times(simd, x[r], y[r])
                     } else {
-                        simd.add_f64s(
-                            passed_on(simd, last_x[r], y[r]),
-                            passed_on(simd, last_y[r], x[r]),
+                        T::plus(
+                            simd,
+                            passed_on::<S, T>(simd, last_x[r], y[r]),
+                            passed_on::<S, T>(simd, last_y[r], x[r]),
                         )
                     };
-                    sum[r] = simd.add_f64s(sum[r], negated(simd, product, minus));
+                    sum[r] = T::plus(simd, sum[r], negated::<S, T>(simd, product, minus));
                 }
             }
             PointTerm::Shared { slot, minus, .. } => {
                 let x = sums.shared(simd, slot, minus);
                 for sum in &mut sum {
-                    *sum = simd.add_f64s(*sum, x[last]);
+                    *sum = T::plus(simd, *sum, x[last]);
                 }
             }
         }

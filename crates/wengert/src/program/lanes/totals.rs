@@ -3,13 +3,13 @@
 use ndarray::Array2;
 
 use crate::error::Error;
-use crate::num::{Dual, N};
 use crate::program::Workspace;
 use crate::program::code::check_length;
-use crate::program::lanes::block::Block;
+use crate::program::lanes::block::{Block, Sought};
 use crate::program::lanes::parts::{PARTS, share_out};
 use crate::program::lanes::{BY_SHARED, Over};
 use crate::program::{Pattern, colour, pattern};
+use crate::real::Real;
 
 /// Blocks in a part at least: a part begins with zeroes and ends with sums for all that the points share.
 const PART_BLOCKS: usize = 2;
@@ -25,17 +25,17 @@ enum Sweep {
 }
 
 /// A part of the sums, over some points: of the outputs; of the adjoints of what the points share, for each output; and of their tangents.
-struct Partial {
-    outputs: Vec<f64>,
-    totals: [Vec<f64>; 2],
+struct Partial<T> {
+    outputs: Vec<T>,
+    totals: [Vec<T>; 2],
 }
 
-impl Partial {
+impl<T: Real> Partial<T> {
     fn add(mut self, other: &Self) -> Self {
         let pairs = [(&mut self.outputs, &other.outputs)];
         let totals = self.totals.iter_mut().zip(&other.totals);
         for (sums, terms) in pairs.into_iter().chain(totals) {
-            for (sum, term) in sums.iter_mut().zip(terms) {
+            for (sum, &term) in sums.iter_mut().zip(terms) {
                 *sum += term;
             }
         }
@@ -43,13 +43,13 @@ impl Partial {
     }
 }
 
-impl<'a> Over<'a> {
+impl<'a, T: Real> Over<'a, T> {
     /// The sum of each output over the points.
     ///
     /// # Errors
     ///
     /// If a branch would go another way at a point.
-    pub fn sum(&self) -> Result<Vec<f64>, Error> {
+    pub fn sum(&self) -> Result<Vec<T>, Error> {
         Ok(self.add_up(&self.shared()?, Sweep::Values)?.outputs)
     }
 
@@ -58,7 +58,7 @@ impl<'a> Over<'a> {
     /// # Errors
     ///
     /// If a branch would go another way at a point, or there is not one output.
-    pub fn sum_and_gradient(&self) -> Result<(f64, Vec<f64>), Error> {
+    pub fn sum_and_gradient(&self) -> Result<(T, Vec<T>), Error> {
         self.only_output("sum_and_gradient")?;
         let (sums, jacobian) = self.sum_and_jacobian()?;
         Ok((sums[0], jacobian.into_raw_vec_and_offset().0))
@@ -69,7 +69,7 @@ impl<'a> Over<'a> {
     /// # Errors
     ///
     /// If a branch would go another way at a point.
-    pub fn sum_and_jacobian(&self) -> Result<(Vec<f64>, Array2<f64>), Error> {
+    pub fn sum_and_jacobian(&self) -> Result<(Vec<T>, Array2<T>), Error> {
         let mut shared = self.shared()?;
         let sums = self.add_up(&shared, Sweep::Adjoints)?;
         let mut jacobian = Array2::zeros((sums.outputs.len(), self.shared.len()));
@@ -100,7 +100,7 @@ impl<'a> Over<'a> {
     /// # Errors
     ///
     /// If a branch would go another way at a point, there is not one output, or `v` has another length than the shared inputs.
-    pub fn sum_hvp(&self, v: &[f64]) -> Result<Vec<f64>, Error> {
+    pub fn sum_hvp(&self, v: &[T]) -> Result<Vec<T>, Error> {
         self.only_output("sum_hvp")?;
         check_length("sum_hvp", "tangents", v.len(), self.shared.len())?;
         let mut shared = self.shared()?;
@@ -118,14 +118,14 @@ impl<'a> Over<'a> {
     /// # Errors
     ///
     /// As [`Over::sum_hvp`].
-    pub fn sum_hessian(&self) -> Result<Array2<f64>, Error> {
+    pub fn sum_hessian(&self) -> Result<Array2<T>, Error> {
         self.only_output("sum_hessian")?;
         let pattern = self
             .lanes
             .second
             .hessian
             .get_or_init(|| Pattern::of_hessian(&self.lanes.code, self.shared.len()));
-        let products: Vec<Vec<f64>> = pattern
+        let products: Vec<Vec<T>> = pattern
             .seeds()
             .map(|ones| self.product(ones))
             .collect::<Result<_, _>>()?;
@@ -139,13 +139,13 @@ impl<'a> Over<'a> {
     /// # Errors
     ///
     /// As [`Over::sum_hvp`].
-    pub fn sum_hessian_diagonal(&self) -> Result<Vec<f64>, Error> {
+    pub fn sum_hessian_diagonal(&self) -> Result<Vec<T>, Error> {
         self.only_output("sum_hessian_diagonal")?;
         let groups = self.lanes.second.diagonal.get_or_init(|| {
             let rows = pattern::hessian(&self.lanes.code, self.shared.len());
             colour::neighbours(&rows).groups()
         });
-        let mut diagonal = vec![0.0; self.shared.len()];
+        let mut diagonal = vec![T::zero(); self.shared.len()];
         for group in groups {
             let product = self.product(group)?;
             for &input in group {
@@ -156,44 +156,48 @@ impl<'a> Over<'a> {
     }
 
     /// The product of the Hessian with 1 at some of the shared inputs.
-    fn product(&self, ones: &[u32]) -> Result<Vec<f64>, Error> {
-        let mut direction = vec![0.0; self.shared.len()];
+    fn product(&self, ones: &[u32]) -> Result<Vec<T>, Error> {
+        let mut direction = vec![T::zero(); self.shared.len()];
         for &input in ones {
-            direction[input as usize] = 1.0;
+            direction[input as usize] = T::one();
         }
         self.sum_hvp(&direction)
     }
 
-    fn add_up(&self, shared: &Workspace, sweep: Sweep) -> Result<Partial, Error> {
+    fn add_up(&self, shared: &Workspace<T>, sweep: Sweep) -> Result<Partial<T>, Error> {
         let (lanes, points) = (self.lanes, self.points());
         let (sweeps, orders) = match sweep {
             Sweep::Values => (0, 0),
-            Sweep::Adjoints => (lanes.outputs.len(), 1),
+            Sweep::Adjoints => (lanes.split.outputs.len(), 1),
             Sweep::Second => (1, 2),
         };
         let width = lanes.width();
         let blocks = points.div_ceil(width);
         let each = blocks.div_ceil(PARTS).max(PART_BLOCKS) * width;
-        let of_part = |block: &mut Block<'_>, k: usize| -> Result<Partial, Error> {
-            let mut outputs = vec![0.0; lanes.outputs.len()];
+        let sought = |output| Sought {
+            outputs: output..output + 1,
+            by: BY_SHARED,
+        };
+        let of_part = |block: &mut Block<'_, T>, k: usize| -> Result<Partial<T>, Error> {
+            let mut outputs = vec![T::zero(); lanes.split.outputs.len()];
             block.clear_totals(sweeps, orders);
             let end = points.min((k + 1) * each);
             for start in (k * each..end).step_by(width) {
                 block.load(&self.columns, start, width.min(end - start));
                 block.forward()?;
-                for (sum, &slot) in outputs.iter_mut().zip(&lanes.outputs) {
+                for (sum, &slot) in outputs.iter_mut().zip(&lanes.split.outputs) {
                     *sum += block.sum_of(slot);
                 }
                 match sweep {
                     Sweep::Values => {}
                     Sweep::Adjoints => {
                         for output in 0..sweeps {
-                            block.reverse::<N<f64>, 1>(output..output + 1, BY_SHARED);
+                            block.pull_back(sought(output));
                         }
                     }
                     Sweep::Second => {
                         block.push_forward();
-                        block.reverse::<Dual<N<f64>>, 2>(0..1, BY_SHARED);
+                        block.pull_back_twice(sought(0));
                     }
                 }
             }
@@ -203,11 +207,11 @@ impl<'a> Over<'a> {
         let room = || Block::new(lanes, [shared.values(), shared.tangents()]);
         let found = share_out(points.div_ceil(each), self.parallel, room, of_part)?;
         let mut all = Partial {
-            outputs: vec![0.0; lanes.outputs.len()],
+            outputs: vec![T::zero(); lanes.split.outputs.len()],
             totals: [const { Vec::new() }; 2],
         };
         for totals in &mut all.totals[..orders] {
-            totals.resize(sweeps * shared.values().len(), 0.0);
+            totals.resize(sweeps * shared.values().len(), T::zero());
         }
         Ok(found.iter().fold(all, Partial::add))
     }

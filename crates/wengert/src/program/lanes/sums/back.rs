@@ -4,25 +4,25 @@ use pulp::{Simd, WithSimd};
 
 use super::*;
 
-pub(super) struct Reverse<'a, const C: usize> {
-    pub(super) sums: PointSums<'a, C>,
+pub(super) struct Reverse<'a, T: Real, const C: usize> {
+    pub(super) sums: PointSums<'a, T, C>,
     pub(super) outputs: usize,
-    pub(super) before: [&'a mut [f64]; C],
-    pub(super) own: [&'a [f64]; C],
-    pub(super) totals: [&'a mut [Few]; C],
+    pub(super) before: [&'a mut [T]; C],
+    pub(super) own: [&'a [T]; C],
+    pub(super) totals: [&'a mut [T::Few]; C],
     /// By what derivatives are sought.
     pub(super) by: Movers,
 }
 
-impl<const C: usize> WithSimd for Reverse<'_, C> {
+impl<T: Real, const C: usize> WithSimd for Reverse<'_, T, C> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let sums = self.sums;
-        let each = sums.width / S::F64_LANES;
-        let mut values: [&[S::f64s]; C] = [&[]; C];
+        let each = sums.width / T::in_register::<S>();
+        let mut values: [&[T::Numbers<S>]; C] = [&[]; C];
         for (registers, values) in values.iter_mut().zip(sums.values) {
-            *registers = S::as_simd_f64s(values).0;
+            *registers = T::registers::<S>(values);
         }
         let mut back = Back {
             simd,
@@ -30,11 +30,11 @@ impl<const C: usize> WithSimd for Reverse<'_, C> {
             values,
             adjoints: self.before.map(
                 #[inline(always)]
-                |before| S::as_mut_simd_f64s(before).0,
+                |before| T::registers_mut::<S>(before),
             ),
             totals: self.totals.map(
                 #[inline(always)]
-                |totals| S::as_mut_simd_f64s(totals.as_flattened_mut()).0,
+                |totals| T::registers_mut::<S>(T::flat_mut(totals)),
             ),
             each,
             outputs: self.outputs as u32,
@@ -42,7 +42,7 @@ impl<const C: usize> WithSimd for Reverse<'_, C> {
         };
         let own = self.own.map(
             #[inline(always)]
-            |own| S::as_simd_f64s(own).0,
+            |own| T::registers::<S>(own),
         );
         for (k, args) in sums.args.iter().enumerate() {
             let terms = sums.terms_of(args);
@@ -60,37 +60,37 @@ impl<const C: usize> WithSimd for Reverse<'_, C> {
     }
 }
 
-struct Back<'a, S: Simd, const C: usize> {
+struct Back<'a, S: Simd, T: Real, const C: usize> {
     simd: S,
-    sums: PointSums<'a, C>,
-    values: [&'a [S::f64s]; C],
-    adjoints: [&'a mut [S::f64s]; C],
-    totals: [&'a mut [S::f64s]; C],
+    sums: PointSums<'a, T, C>,
+    values: [&'a [T::Numbers<S>]; C],
+    adjoints: [&'a mut [T::Numbers<S>]; C],
+    totals: [&'a mut [T::Numbers<S>]; C],
     each: usize,
     outputs: u32,
     by: Movers,
 }
 
-impl<S: Simd, const C: usize> Back<'_, S, C> {
+impl<S: Simd, T: Real, const C: usize> Back<'_, S, T, C> {
     /// Passes an output's adjoints of sum `k` on to its terms, at some of the points.
     #[inline(always)]
     fn pull<const R: usize>(
         &mut self,
         terms: &[PointTerm],
-        own: [&[S::f64s]; C],
+        own: [&[T::Numbers<S>]; C],
         k: u32,
         output: u32,
         at: usize,
     ) {
         let simd = self.simd;
-        let mut g = [[simd.splat_f64s(0.0); R]; C];
+        let mut g = [[T::splat(simd, T::zero()); R]; C];
         for (g, own) in g.iter_mut().zip(own) {
-            *g = *registers::<S, R>(own, k * self.outputs + output, self.each, at);
+            *g = *registers::<S, T, R>(own, k * self.outputs + output, self.each, at);
         }
-        let zero = simd.splat_f64s(0.0);
-        let mut nonzero = [simd.not_m64s(simd.equal_f64s(zero, zero)); R];
-        for (nonzero, &g) in nonzero.iter_mut().zip(&g[0]) {
-            *nonzero = simd.not_m64s(simd.equal_f64s(g, zero));
+        let none = T::splat(simd, T::zero());
+        let mut zero = [T::equals(simd, none, none); R];
+        for (zero, &g) in zero.iter_mut().zip(&g[0]) {
+            *zero = T::equals(simd, g, none);
         }
         let (sought, outputs) = (self.by, self.outputs);
         let moved = |movers: Movers| movers & sought != 0;
@@ -126,7 +126,7 @@ impl<S: Simd, const C: usize> Back<'_, S, C> {
                             minus,
                             at,
                             #[inline(always)]
-                            |r| pair(times(simd, part(&g, r), nonzero[r], scale)),
+                            |r| pair(times::<S, T, C>(simd, part(&g, r), zero[r], scale)),
                         );
                     }
                     if moved(scale.movers) {
@@ -136,7 +136,7 @@ impl<S: Simd, const C: usize> Back<'_, S, C> {
                             minus,
                             at,
                             #[inline(always)]
-                            |r| pair(times(simd, part(&g, r), nonzero[r], part(&x, r))),
+                            |r| pair(times::<S, T, C>(simd, part(&g, r), zero[r], part(&x, r))),
                         );
                     }
                 }
@@ -157,7 +157,14 @@ impl<S: Simd, const C: usize> Back<'_, S, C> {
                                 minus,
                                 at,
                                 #[inline(always)]
-                                |r| pair(times(simd, part(&g, r), nonzero[r], part(other, r))),
+                                |r| {
+                                    pair(times::<S, T, C>(
+                                        simd,
+                                        part(&g, r),
+                                        zero[r],
+                                        part(other, r),
+                                    ))
+                                },
                             );
                         }
                     }
@@ -182,10 +189,10 @@ impl<S: Simd, const C: usize> Back<'_, S, C> {
     }
 
     #[inline(always)]
-    fn numbers<const R: usize>(&self, slot: u32, at: usize) -> [[S::f64s; R]; C] {
-        let mut numbers = [[self.simd.splat_f64s(0.0); R]; C];
+    fn numbers<const R: usize>(&self, slot: u32, at: usize) -> [[T::Numbers<S>; R]; C] {
+        let mut numbers = [[T::splat(self.simd, T::zero()); R]; C];
         for (numbers, values) in numbers.iter_mut().zip(self.values) {
-            *numbers = *registers::<S, R>(values, slot, self.each, at);
+            *numbers = *registers::<S, T, R>(values, slot, self.each, at);
         }
         numbers
     }
@@ -198,20 +205,20 @@ impl<S: Simd, const C: usize> Back<'_, S, C> {
         is_first: bool,
         minus: bool,
         at: usize,
-        term: impl Fn(usize) -> [S::f64s; 2],
+        term: impl Fn(usize) -> [T::Numbers<S>; 2],
     ) {
         let simd = self.simd;
         let from = block as usize * self.each + at;
-        let sign = simd.splat_f64s(signed(0.0, minus));
-        let mut terms = [[simd.splat_f64s(0.0); R]; C];
+        let sign = T::splat(simd, signed(T::zero(), minus));
+        let mut terms = [[T::splat(simd, T::zero()); R]; C];
         for r in 0..R {
             let term = term(r);
             for (terms, term) in terms.iter_mut().zip(term) {
-                terms[r] = simd.xor_f64s(term, sign);
+                terms[r] = T::xor(simd, term, sign);
             }
         }
         for (adjoints, terms) in self.adjoints.iter_mut().zip(&terms) {
-            let adjoints: &mut [S::f64s; R] = adjoints[from..]
+            let adjoints: &mut [T::Numbers<S>; R] = adjoints[from..]
                 .first_chunk_mut()
                 .expect("a block is a whole number of registers");
             if is_first {
@@ -219,7 +226,7 @@ impl<S: Simd, const C: usize> Back<'_, S, C> {
                 continue;
             }
             for (adjoint, term) in adjoints.iter_mut().zip(terms) {
-                *adjoint = simd.add_f64s(*adjoint, *term);
+                *adjoint = T::plus(simd, *adjoint, *term);
             }
         }
     }
@@ -231,21 +238,21 @@ impl<S: Simd, const C: usize> Back<'_, S, C> {
         slot: u32,
         minus: bool,
         at: usize,
-        term: impl Fn(usize) -> [S::f64s; 2],
+        term: impl Fn(usize) -> [T::Numbers<S>; 2],
     ) {
-        let each = LANES / S::F64_LANES;
+        let each = T::LANES / T::in_register::<S>();
         let place = (slot & !SHARED) as usize * each + at % each;
-        let mut sums = [self.simd.splat_f64s(0.0); C];
+        let mut sums = [T::splat(self.simd, T::zero()); C];
         for r in 0..R {
             let terms = term(r);
             for (sum, term) in sums.iter_mut().zip(terms) {
-                *sum = self.simd.add_f64s(*sum, term);
+                *sum = T::plus(self.simd, *sum, term);
             }
         }
         for (c, sum) in sums.into_iter().enumerate() {
-            let sum = negated(self.simd, sum, minus);
+            let sum = negated::<S, T>(self.simd, sum, minus);
             let total = &mut self.totals[c][place];
-            *total = self.simd.add_f64s(*total, sum);
+            *total = T::plus(self.simd, *total, sum);
         }
     }
 }
