@@ -1,7 +1,7 @@
 //! Recording and sweeping scalars, for whoever tunes the engine.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use wengert::{Tape, Var};
+use wengert::{Program, Tape, Var};
 use wengert_bench::objectives::{Lstm, Objective as _};
 
 /// A million multiplications and additions, one after the other.
@@ -74,5 +74,34 @@ fn scalars(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, scalars);
+/// A logistic regression's loss over points, by one program in lanes.
+fn points(criterion: &mut Criterion) {
+    const INPUTS: usize = 16;
+    const POINTS: usize = 10_000;
+
+    let mut group = criterion.benchmark_group("points");
+    group.throughput(Throughput::Elements(POINTS as u64));
+    macro_rules! gradient {
+        ($name:literal, $t:ty, $record:path) => {
+            let number = |k: usize| ((k * 7919 + 1) % 1009) as $t / 1009.0 - 0.5;
+            let weights: Vec<$t> = (0..INPUTS).map(number).collect();
+            let column = |k: usize| (0..POINTS).map(|i| number(i * INPUTS + k)).collect();
+            let columns: Vec<Vec<$t>> = (0..INPUTS).map(column).collect();
+            let loss = |x: &[Var<$t>]| {
+                let (w, point) = x.split_at(INPUTS);
+                let terms = w.iter().zip(point).map(|(&w, &x)| w * x);
+                terms.sum::<Var<$t>>().softplus()
+            };
+            let program = $record(loss, &[0.5; 2 * INPUTS]).expect("no branches");
+            let lanes = program.lanes(INPUTS);
+            let over = lanes.over(&weights, &columns).expect("a column each");
+            group.bench_function($name, |bencher| bencher.iter(|| over.sum_and_gradient()));
+        };
+    }
+    gradient!("gradient, f64", f64, Program::record);
+    gradient!("gradient, f32", f32, Program::record_f32);
+    group.finish();
+}
+
+criterion_group!(benches, scalars, points);
 criterion_main!(benches);
