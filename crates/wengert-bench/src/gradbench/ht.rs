@@ -126,6 +126,7 @@ pub(super) fn jacobian(input: &RawValue) -> Result<Evaluation, Refusal> {
     let columns = 0..input.moves() + input.theta.len();
     runs.measure_prepared(preparation, || {
         let jacobian = workspace.jacobian_by(&all, columns.clone());
-        Rows(jacobian.expect("the numbers at which it was recorded"))
+        let jacobian = jacobian.expect("the numbers at which it was recorded");
+        Rows(jacobian.to_owned())
     })
 }

@@ -35,6 +35,8 @@ pub trait Compiled: Wide {
         adjoints: (&mut [Self], &mut [Self]),
     );
     fn push_directions(code: &Code, values: &[Self], tangents: &mut [Self::Few]);
+    fn pull_two(code: &Code, values: &[Self], adjoints: &mut [[Self; 2]]);
+    fn pull_several(code: &Code, values: &[Self], adjoints: &mut [Self::Few]);
     fn pull_directions(
         code: &Code,
         values: &[Self],
@@ -96,6 +98,14 @@ macro_rules! compiled {
             $(#[$inline])?
             fn push_directions(code: &Code, values: &[Self], tangents: &mut [Self::Few]) {
                 directions::push(code, values, tangents);
+            }
+            $(#[$inline])?
+            fn pull_two(code: &Code, values: &[Self], adjoints: &mut [[Self; 2]]) {
+                replay::pull(code, values, adjoints);
+            }
+            $(#[$inline])?
+            fn pull_several(code: &Code, values: &[Self], adjoints: &mut [Self::Few]) {
+                directions::pull_several(code, values, adjoints);
             }
             $(#[$inline])?
             fn pull_directions(

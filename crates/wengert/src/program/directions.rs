@@ -5,7 +5,7 @@ use pulp::{Arch, Simd, WithSimd};
 use crate::num::{Dual, N};
 use crate::program::lanes::kernels::{Dispatch, Kernel};
 use crate::program::replay::{inputs, params};
-use crate::program::sums::Sums;
+use crate::program::sums::{Along as _, Sums};
 use crate::program::{Code, Kind};
 use crate::real::Real;
 use crate::rules::elementwise::Num;
@@ -17,6 +17,7 @@ use crate::rules::structural::map::absorb;
 pub(crate) struct Directions<T: Real> {
     tangents: Vec<T::Few>,
     adjoints: Vec<T>,
+    /// The adjoints' tangents; or several adjoints.
     seconds: Vec<T::Few>,
 }
 
@@ -43,6 +44,20 @@ impl<T: Real> Directions<T> {
         seed(&mut self.tangents[..code.inputs]);
         T::push_directions(code, values, &mut self.tangents);
         &self.tangents
+    }
+
+    /// The adjoints of the inputs, in several sweeps at once, for those of the outputs that `seed` plants among all slots'.
+    pub(super) fn adjoints(
+        &mut self,
+        code: &Code,
+        values: &[T],
+        seed: impl FnOnce(&mut [T::Few]),
+    ) -> &[T::Few] {
+        self.seconds.clear();
+        self.seconds.resize(code.slots(), T::ZEROS);
+        seed(&mut self.seconds);
+        T::pull_several(code, values, &mut self.seconds);
+        &self.seconds[..code.inputs]
     }
 
     /// For each input, the products' entries: those of the Hessian of `output` with the directions that
@@ -88,6 +103,33 @@ pub(super) fn push<T: Real>(code: &Code, values: &[T], tangents: &mut [T::Few]) 
                 sums: code.sums_of(run, values),
                 before,
                 out,
+            }),
+        }
+    }
+}
+
+/// Several adjoints of all slots, from those of the outputs.
+pub(super) fn pull_several<T: Real>(code: &Code, values: &[T], adjoints: &mut [T::Few]) {
+    let arch = Arch::new();
+    for run in code.runs.iter().rev().filter(|run| !run.stopped) {
+        let (args, at) = (code.args_of(run), code.slot_of(run));
+        let (before, own) = adjoints.split_at_mut(at);
+        let own = &own[..args.len()];
+        match run.kind {
+            Kind::Rule(op) => op.visit(Dispatch {
+                arch,
+                kernel: Adjoints {
+                    args,
+                    values,
+                    at,
+                    before,
+                    own,
+                },
+            }),
+            Kind::Sum => arch.dispatch(SumAdjoints {
+                sums: code.sums_of(run, values),
+                before,
+                own,
             }),
         }
     }
@@ -148,6 +190,20 @@ impl<T: Real> WithSimd for SumTangents<'_, T> {
     }
 }
 
+struct SumAdjoints<'a, T: Real> {
+    sums: Sums<'a, T>,
+    before: &'a mut [T::Few],
+    own: &'a [T::Few],
+}
+
+impl<T: Real> WithSimd for SumAdjoints<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.sums.adjoints(self.before, self.own);
+    }
+}
+
 struct SumSeconds<'a, T: Real> {
     sums: Sums<'a, T>,
     tangents: &'a [T::Few],
@@ -197,6 +253,31 @@ impl<T: Real> Kernel for Tangents<'_, T> {
                 }
             }
             *out = sum;
+        }
+    }
+}
+
+struct Adjoints<'a, T: Real> {
+    args: &'a [[u32; 3]],
+    values: &'a [T],
+    at: usize,
+    before: &'a mut [T::Few],
+    own: &'a [T::Few],
+}
+
+impl<T: Real> Kernel for Adjoints<'_, T> {
+    #[inline(always)]
+    fn run<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
+        let z = &self.values[self.at..];
+        for ((g, args), &z) in self.own.iter().zip(self.args).zip(z) {
+            if g.is_none() {
+                continue;
+            }
+            let x = inputs::<T, A>(args, self.values);
+            let partials = E::partials(x, params::<T, A, P>(args, self.values), N(z));
+            for (N(partial), &slot) in partials.into_iter().zip(args) {
+                self.before[slot as usize].add_adjoint(*g, partial);
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ mod file;
 mod fuse;
 mod instructions;
 mod lanes;
+mod matrices;
 mod pattern;
 mod replay;
 mod schedule;
@@ -295,7 +296,7 @@ impl<T: Real> Program<T> {
     ///
     /// As [`Program::value`].
     pub fn jacobian(&self, x: &[T]) -> Result<Array2<T>, Error> {
-        self.workspace().jacobian(x)
+        Ok(self.workspace().jacobian(x)?.to_owned())
     }
 
     /// The product of the only output's Hessian at `x` with `v`.
@@ -313,7 +314,7 @@ impl<T: Real> Program<T> {
     ///
     /// As [`Program::value`], or if there is not one output.
     pub fn hessian_diagonal(&self, x: &[T]) -> Result<Vec<T>, Error> {
-        self.workspace().hessian_diagonal(x)
+        Ok(self.workspace().hessian_diagonal(x)?.to_vec())
     }
 
     /// The second derivatives of the only output at `x`.
@@ -322,7 +323,7 @@ impl<T: Real> Program<T> {
     ///
     /// As [`Program::value`], or if there is not one output.
     pub fn hessian(&self, x: &[T]) -> Result<Array2<T>, Error> {
-        self.workspace().hessian(x)
+        Ok(self.workspace().hessian(x)?.to_owned())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::num::{Dual, N};
 use crate::program::code::{Code, Kind};
+use crate::program::sums::Along;
 use crate::real::Real;
 use crate::rules::elementwise::Num;
 use crate::rules::expand::{Elementwise, Visitor};
@@ -39,8 +40,9 @@ pub(super) fn push<T: Real>(code: &Code, values: &[T], tangents: &mut [T]) {
     }
 }
 
-/// The adjoint of every slot, from those of the outputs.
-pub(super) fn pull<T: Real>(code: &Code, values: &[T], adjoints: &mut [T]) {
+/// The adjoint of every slot, or several of each side by side, from those of the outputs.
+#[inline(always)]
+pub(super) fn pull<T: Real, V: Along<T>>(code: &Code, values: &[T], adjoints: &mut [V]) {
     for run in code.runs.iter().rev().filter(|run| !run.stopped) {
         let (args, at) = (code.args_of(run), code.slot_of(run));
         let (before, rest) = adjoints.split_at_mut(at);
@@ -155,27 +157,27 @@ impl<T: Real> Visitor for Tangents<'_, T> {
     }
 }
 
-struct Adjoints<'a, T> {
+struct Adjoints<'a, T, V> {
     args: &'a [[u32; 3]],
     values: &'a [T],
     at: usize,
-    before: &'a mut [T],
-    own: &'a [T],
+    before: &'a mut [V],
+    own: &'a [V],
 }
 
-impl<T: Real> Visitor for Adjoints<'_, T> {
+impl<T: Real, V: Along<T>> Visitor for Adjoints<'_, T, V> {
     type Output = ();
     fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
         let z = &self.values[self.at..];
         for ((&g, args), &z) in self.own.iter().zip(self.args).zip(z) {
             // An adjoint of zero absorbs even an infinite partial.
-            if g == T::zero() {
+            if g.is_none() {
                 continue;
             }
             let x = inputs::<T, A>(args, self.values);
             let partials = E::partials(x, params::<T, A, P>(args, self.values), N(z));
             for (k, N(partial)) in partials.into_iter().enumerate() {
-                self.before[args[k] as usize] += g * partial;
+                self.before[args[k] as usize].add_adjoint(g, partial);
             }
         }
     }

@@ -339,40 +339,6 @@ impl Pattern {
 }
 
 impl<T: Real> Workspace<T> {
-    /// The second derivative of the only output by each input at `x`: the diagonal of the Hessian.
-    ///
-    /// It takes a product for each colour of the inputs, of which those that meet differ; so one, if none meet. The colours are found at the
-    /// first call.
-    ///
-    /// ```
-    /// use wengert::Program;
-    ///
-    /// let chain = Program::record(|x| x[0].powi(3) * x[1] + x[1].exp(), &[0.5; 2])?;
-    /// assert_eq!(chain.workspace().hessian_diagonal(&[2.0, 0.0])?, [0.0, 1.0]);
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`Workspace::value`], or if there is not one output.
-    pub fn hessian_diagonal(&mut self, x: &[T]) -> Result<Vec<T>, Error> {
-        self.only_output("hessian_diagonal")?;
-        self.run(x)?;
-        let code = self.code();
-        let seeds = self.diagonal.get_or_init(|| {
-            let rows = pattern::hessian(code, code.inputs);
-            Arc::new(colour::neighbours(&rows).groups())
-        });
-        let seeds = Arc::clone(seeds);
-        let mut diagonal = vec![T::zero(); x.len()];
-        self.hvps(&seeds, |colour, lane, product| {
-            for &input in &seeds[colour] {
-                diagonal[input as usize] = product[input as usize][lane];
-            }
-        })?;
-        Ok(diagonal)
-    }
-
     /// The Jacobian or the Hessian at `x`, whichever the pattern is of.
     ///
     /// # Errors
@@ -400,16 +366,14 @@ impl<T: Real> Workspace<T> {
             .iter()
             .zip(&pattern.held)
             .partition(|(seed, _)| seed.reverse);
-        for (seed, entries) in reverse {
-            let mut direction = vec![T::zero(); pattern.code.outputs.len()];
-            for &index in &seed.ones {
-                direction[index as usize] = T::one();
+        let seeds: Vec<&[u32]> = reverse.iter().map(|(seed, _)| &seed.ones[..]).collect();
+        self.vjps(&seeds, |group, adjoints, stride| {
+            for (lane, (_, entries)) in reverse[group].iter().enumerate() {
+                for &(entry, place) in *entries {
+                    values[entry as usize] = adjoints[place as usize * stride + lane];
+                }
             }
-            let product = self.adjoints_of(&direction);
-            for &(entry, place) in entries {
-                values[entry as usize] = product[place as usize];
-            }
-        }
+        });
         let seeds: Vec<&[u32]> = forward.iter().map(|(seed, _)| &seed.ones[..]).collect();
         self.jvps(&seeds, |group, tangents, stride| {
             for (lane, (_, entries)) in forward[group].iter().enumerate() {

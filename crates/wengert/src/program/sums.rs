@@ -3,6 +3,7 @@
 use crate::num::N;
 use crate::real::Real;
 use crate::rules::elementwise::Num;
+use crate::rules::structural::map::absorb;
 
 /// A term of a sum: the number in a slot or the product of two, added or subtracted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,19 +102,20 @@ impl<'a, T: Real> Sums<'a, T> {
         }
     }
 
-    pub(super) fn adjoints(self, before: &mut [T], own: &[T]) {
+    #[inline(always)]
+    pub(super) fn adjoints<V: Along<T>>(self, before: &mut [V], own: &[V]) {
         for (&g, args) in own.iter().zip(self.args) {
             // An adjoint of zero absorbs even an infinite partial.
-            if g == T::zero() {
+            if g.is_none() {
                 continue;
             }
             for &term in self.terms_of(args) {
-                let (first, g) = (term.first(), term.signed(g));
+                let (first, sign) = (term.first(), term.signed(T::one()));
                 match term.second() {
-                    None => before[first] += g,
+                    None => before[first].add_adjoint(g, sign),
                     Some(second) => {
-                        before[first] += g * self.values[second];
-                        before[second] += g * self.values[first];
+                        before[first].add_adjoint(g, sign * self.values[second]);
+                        before[second].add_adjoint(g, sign * self.values[first]);
                     }
                 }
             }
@@ -160,6 +162,8 @@ pub trait Along<T>: Copy {
     fn is_none(&self) -> bool;
     /// Adds a tangent times a partial, as [`Num::passed_on`] does.
     fn add_product(&mut self, tangent: Self, partial: T);
+    /// Adds an adjoint, which is [`Along::is_none`] for nobody, times a partial. Where it is zero it absorbs that.
+    fn add_adjoint(&mut self, g: Self, partial: T);
 }
 
 impl<T: Real> Along<T> for T {
@@ -174,6 +178,10 @@ impl<T: Real> Along<T> for T {
     #[inline(always)]
     fn add_product(&mut self, tangent: Self, partial: T) {
         *self += N(tangent).passed_on(N(partial)).0;
+    }
+    #[inline(always)]
+    fn add_adjoint(&mut self, g: Self, partial: T) {
+        *self += g * partial;
     }
 }
 
@@ -190,6 +198,12 @@ impl<T: Real, const K: usize> Along<T> for [T; K] {
     fn add_product(&mut self, tangent: Self, partial: T) {
         for (sum, t) in self.iter_mut().zip(&tangent) {
             *sum += N(*t).passed_on(N(partial)).0;
+        }
+    }
+    #[inline(always)]
+    fn add_adjoint(&mut self, g: Self, partial: T) {
+        for (sum, g) in self.iter_mut().zip(&g) {
+            *sum += absorb(*g, partial);
         }
     }
 }

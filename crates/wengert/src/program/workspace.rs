@@ -1,10 +1,7 @@
 //! Running a program at one input: memory that one run leaves to the next.
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::{Arc, OnceLock};
-
-use ndarray::Array2;
 
 use crate::error::Error;
 use crate::program::code::{Code, branch_changed, check_length};
@@ -27,14 +24,20 @@ use crate::real::Real;
 /// # Ok::<(), wengert::Error>(())
 /// ```
 pub struct Workspace<T: Real = f64> {
-    code: Arc<Code>,
-    values: Vec<T>,
-    tangents: Vec<T>,
-    adjoints: Vec<T>,
+    pub(super) code: Arc<Code>,
+    pub(super) values: Vec<T>,
+    pub(super) tangents: Vec<T>,
+    pub(super) adjoints: Vec<T>,
     /// The tangents of the adjoints.
     second: Vec<T>,
-    results: Vec<T>,
-    directions: Directions<T>,
+    /// The adjoints of two sweeps at once.
+    pub(super) pairs: Vec<[T; 2]>,
+    pub(super) results: Vec<T>,
+    /// The entries of the last matrix.
+    pub(super) matrix: Vec<T>,
+    /// Units of one input, or of one output.
+    pub(super) units: Vec<[u32; 1]>,
+    pub(super) directions: Directions<T>,
     /// In which products the Hessian's diagonal is found, once somebody asks.
     pub(super) diagonal: OnceLock<Arc<Vec<Vec<u32>>>>,
 }
@@ -58,7 +61,10 @@ impl<T: Real> Workspace<T> {
             tangents: Vec::new(),
             adjoints: Vec::new(),
             second: Vec::new(),
+            pairs: Vec::new(),
             results: Vec::new(),
+            matrix: Vec::new(),
+            units: Vec::new(),
             directions: Directions::default(),
             diagonal: OnceLock::new(),
         }
@@ -124,120 +130,6 @@ impl<T: Real> Workspace<T> {
         &self.adjoints[..self.code.inputs]
     }
 
-    /// The derivatives of each output (rows) by each input (columns) at `x`, forwards or in reverse, for whichever there are fewer.
-    ///
-    /// # Errors
-    ///
-    /// As [`Workspace::value`].
-    pub fn jacobian(&mut self, x: &[T]) -> Result<Array2<T>, Error> {
-        self.jacobian_by(x, 0..self.code.inputs)
-    }
-
-    /// The outputs and [`Workspace::jacobian`] at `x`, which residuals are asked for together.
-    ///
-    /// ```
-    /// use wengert::Program;
-    ///
-    /// let program = Program::record(|x| [x[0] * x[1], x[0].exp()], &[1.0; 2])?;
-    /// let mut workspace = program.workspace();
-    /// let (values, jacobian) = workspace.value_and_jacobian(&[0.0, 3.0])?;
-    /// assert_eq!(values, [0.0, 1.0]);
-    /// assert_eq!(jacobian, ndarray::arr2(&[[3.0, 0.0], [1.0, 0.0]]));
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`Workspace::value`].
-    pub fn value_and_jacobian(&mut self, x: &[T]) -> Result<(&[T], Array2<T>), Error> {
-        let jacobian = self.jacobian(x)?;
-        Ok((self.take_outputs(), jacobian))
-    }
-
-    /// The derivatives of each output (rows) by some of the inputs (columns) at `x`; forwards, eight columns at a time, if those are fewer than
-    /// the outputs.
-    ///
-    /// The other inputs are data: a program that takes them as inputs need not be recorded again for others.
-    ///
-    /// ```
-    /// use wengert::Program;
-    ///
-    /// // What a line of two parameters lacks to three points.
-    /// let errors = |x: &[wengert::Var]| [0, 1, 2].map(|i| x[2 + i] - (x[0] * i as f64 + x[1]));
-    /// let program = Program::record(errors, &[1.0; 5])?;
-    /// let jacobian = program.workspace().jacobian_by(&[0.5, 1.0, 0.9, 1.6, 2.1], 0..2)?;
-    /// assert_eq!(jacobian, ndarray::arr2(&[[0.0, -1.0], [-1.0, -1.0], [-2.0, -1.0]]));
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`Workspace::value`], or if there are not so many inputs.
-    pub fn jacobian_by(&mut self, x: &[T], inputs: Range<usize>) -> Result<Array2<T>, Error> {
-        if inputs.start > inputs.end || inputs.end > self.code.inputs {
-            return Err(Error::Argument {
-                op: "jacobian_by",
-                detail: format!(
-                    "inputs {} to {} were asked for, and the program has {}",
-                    inputs.start, inputs.end, self.code.inputs
-                ),
-            });
-        }
-        self.run(x)?;
-        let (rows, columns) = (self.code.outputs.len(), inputs.len());
-        let mut matrix = Array2::zeros((rows, columns));
-        if rows <= columns {
-            let mut seed = vec![T::zero(); rows];
-            for (k, mut row) in matrix.rows_mut().into_iter().enumerate() {
-                seed.fill(T::zero());
-                seed[k] = T::one();
-                self.pull_back(&seed);
-                for (entry, &adjoint) in row.iter_mut().zip(&self.adjoints[inputs.clone()]) {
-                    *entry = adjoint;
-                }
-            }
-        } else if columns > 0 {
-            let code = Arc::clone(&self.code);
-            let entries = matrix.as_slice_mut().expect("made in C order");
-            let units: Vec<[u32; 1]> = inputs.map(|input| [input as u32]).collect();
-            self.jvps(&units, |group, tangents, stride| {
-                for (row, &slot) in entries.chunks_exact_mut(columns).zip(&code.outputs) {
-                    let tangents = &tangents[slot as usize * stride..][..group.len()];
-                    row[group.clone()].copy_from_slice(tangents);
-                }
-            });
-        }
-        Ok(matrix)
-    }
-
-    /// The tangents, where the last run was, along several directions, each of which is given by the inputs where it is 1.
-    ///
-    /// `each` gets some of the directions, the tangents of all slots along the first of these and then the others, and how many numbers
-    /// after a slot's first tangent that of the next slot stands.
-    pub(super) fn jvps(
-        &mut self,
-        directions: &[impl AsRef<[u32]>],
-        mut each: impl FnMut(Range<usize>, &[T], usize),
-    ) {
-        for (k, group) in directions.chunks(T::LANES).enumerate() {
-            let first = k * T::LANES;
-            if let [only] = group {
-                let mut direction = vec![T::zero(); self.code.inputs];
-                for &input in only.as_ref() {
-                    direction[input as usize] = T::one();
-                }
-                self.push_forward(&direction);
-                each(first..first + 1, &self.tangents, 1);
-                continue;
-            }
-            let (code, values) = (&self.code, &self.values);
-            let tangents = self
-                .directions
-                .tangents(code, values, |tangents| plant::<T>(group, tangents));
-            each(first..first + group.len(), T::flat(tangents), T::LANES);
-        }
-    }
-
     /// The product of the only output's Hessian at `x` with `v`.
     ///
     /// # Errors
@@ -257,49 +149,11 @@ impl<T: Real> Workspace<T> {
         Ok(&self.second[..self.code.inputs])
     }
 
-    /// The second derivatives of the only output at `x`: a product for each input, eight at a time.
-    ///
-    /// # Errors
-    ///
-    /// As [`Workspace::value`], or if there is not one output.
-    pub fn hessian(&mut self, x: &[T]) -> Result<Array2<T>, Error> {
-        self.only_output("hessian")?;
-        self.run(x)?;
-        let n = self.code.inputs;
-        let mut matrix = Array2::zeros((n, n));
-        let units: Vec<Vec<u32>> = (0..n as u32).map(|input| vec![input]).collect();
-        self.hvps(&units, |row, lane, products| {
-            for (entry, product) in matrix.row_mut(row).iter_mut().zip(products) {
-                *entry = product[lane];
-            }
-        })?;
-        Ok(matrix)
-    }
-
-    /// The products of the only output's Hessian, where the last run was, with several directions, each of which is given by the
-    /// inputs where it is 1; `each` gets a direction, its place among those of its group, and the group's products.
-    pub(super) fn hvps(
-        &mut self,
-        directions: &[impl AsRef<[u32]>],
-        mut each: impl FnMut(usize, usize, &[T::Few]),
-    ) -> Result<(), Error> {
-        let output = self.only_output("hvp")?;
-        for (k, group) in directions.chunks(T::LANES).enumerate() {
-            let (code, values) = (&self.code, &self.values);
-            let seed = |tangents: &mut [_]| plant::<T>(group, tangents);
-            let products = self.directions.products(code, values, output, seed);
-            for lane in 0..group.len() {
-                each(k * T::LANES + lane, lane, products);
-            }
-        }
-        Ok(())
-    }
-
     pub(super) fn only_output(&self, op: &'static str) -> Result<usize, Error> {
         self.code.only_output(op)
     }
 
-    fn take_outputs(&mut self) -> &[T] {
+    pub(super) fn take_outputs(&mut self) -> &[T] {
         self.results.clear();
         let outputs = self.code.outputs.iter();
         self.results
@@ -376,14 +230,5 @@ impl<T: Real> Workspace<T> {
     fn pull_back_twice(&mut self) {
         let adjoints = (&mut self.adjoints[..], &mut self.second[..]);
         T::pull_twice(&self.code, &self.values, &self.tangents, adjoints);
-    }
-}
-
-/// Writes 1 into each direction's tangents of the inputs that it names.
-fn plant<T: Real>(directions: &[impl AsRef<[u32]>], tangents: &mut [T::Few]) {
-    for (lane, ones) in directions.iter().enumerate() {
-        for &input in ones.as_ref() {
-            tangents[input as usize][lane] = T::one();
-        }
     }
 }
