@@ -2,11 +2,14 @@
 //!
 //! They could be generic, but then every crate that runs a program would compile the table of rules again, a dozen times.
 
+use pulp::Arch;
+
 use crate::error::Error;
 use crate::guards::Side;
 use crate::list::List;
 use crate::num::{Dual, N};
 use crate::program::code::Code;
+use crate::program::dispatch::Baseline;
 use crate::program::instructions::Evaluate;
 use crate::program::lanes::{Block, Sought, block};
 use crate::program::wide::Wide;
@@ -34,10 +37,10 @@ pub trait Compiled: Wide {
         tangents: &[Self],
         adjoints: (&mut [Self], &mut [Self]),
     );
-    fn push_directions(code: &Code, values: &[Self], tangents: &mut [Self::Few]);
+    fn push_several(code: &Code, values: &[Self], tangents: &mut [Self::Few]);
     fn pull_two(code: &Code, values: &[Self], adjoints: &mut [[Self; 2]]);
     fn pull_several(code: &Code, values: &[Self], adjoints: &mut [Self::Few]);
-    fn pull_directions(
+    fn pull_twice_several(
         code: &Code,
         values: &[Self],
         tangents: &[Self::Few],
@@ -80,11 +83,11 @@ macro_rules! compiled {
             }
             $(#[$inline])?
             fn push(code: &Code, values: &[Self], tangents: &mut [Self]) {
-                replay::push(code, values, tangents);
+                replay::push(code, values, tangents, Baseline);
             }
             $(#[$inline])?
             fn pull(code: &Code, values: &[Self], adjoints: &mut [Self]) {
-                replay::pull(code, values, adjoints);
+                replay::pull(code, values, adjoints, Baseline);
             }
             $(#[$inline])?
             fn pull_twice(
@@ -96,25 +99,25 @@ macro_rules! compiled {
                 replay::pull_twice(code, values, tangents, adjoints);
             }
             $(#[$inline])?
-            fn push_directions(code: &Code, values: &[Self], tangents: &mut [Self::Few]) {
-                directions::push(code, values, tangents);
+            fn push_several(code: &Code, values: &[Self], tangents: &mut [Self::Few]) {
+                replay::push(code, values, tangents, Arch::new());
             }
             $(#[$inline])?
             fn pull_two(code: &Code, values: &[Self], adjoints: &mut [[Self; 2]]) {
-                replay::pull(code, values, adjoints);
+                replay::pull(code, values, adjoints, Baseline);
             }
             $(#[$inline])?
             fn pull_several(code: &Code, values: &[Self], adjoints: &mut [Self::Few]) {
-                directions::pull_several(code, values, adjoints);
+                replay::pull(code, values, adjoints, Arch::new());
             }
             $(#[$inline])?
-            fn pull_directions(
+            fn pull_twice_several(
                 code: &Code,
                 values: &[Self],
                 tangents: &[Self::Few],
                 adjoints: (&mut [Self], &mut [Self::Few]),
             ) {
-                directions::pull(code, values, tangents, adjoints);
+                directions::pull_twice(code, values, tangents, adjoints);
             }
             $(#[$inline])?
             fn run_block(block: &mut Block<'_, Self>) {

@@ -10,6 +10,7 @@ pub(crate) mod compiled;
 mod convert;
 mod cover;
 mod directions;
+mod dispatch;
 #[cfg(feature = "serde")]
 mod file;
 mod fuse;
@@ -22,6 +23,7 @@ mod schedule;
 mod sets;
 mod sparse;
 mod sums;
+mod tables;
 mod unfold;
 mod wide;
 mod workspace;

@@ -1,11 +1,14 @@
 //! The loops over a run of instructions, at one input.
 
+use pulp::{Simd, WithSimd};
+
 use crate::num::{Dual, N};
 use crate::program::code::{Code, Kind};
-use crate::program::sums::Along;
+use crate::program::dispatch::{Baseline, Kernel, Run};
+use crate::program::sums::{Along, Sums};
 use crate::real::Real;
 use crate::rules::elementwise::Num;
-use crate::rules::expand::{Elementwise, Visitor};
+use crate::rules::expand::Elementwise;
 use crate::rules::structural::map::absorb;
 
 /// The value of every slot, from those of the inputs and constants.
@@ -15,47 +18,70 @@ pub(super) fn run<T: Real>(code: &Code, values: &mut [T]) {
         let (before, rest) = values.split_at_mut(at);
         let out = &mut rest[..args.len()];
         match run.kind {
-            Kind::Rule(op) => op.visit(Forward { args, before, out }),
+            Kind::Rule(op) => Baseline.rule(op, Forward { args, before, out }),
             Kind::Sum => code.sums_of(run, before).forward(out),
         }
     }
 }
 
-/// The tangent of every slot, from those of the inputs.
-pub(super) fn push<T: Real>(code: &Code, values: &[T], tangents: &mut [T]) {
+/// The tangent of every slot, or several of each side by side, from those of the inputs.
+#[inline(always)]
+pub(super) fn push<T: Real, V: Along<T>>(
+    code: &Code,
+    values: &[T],
+    tangents: &mut [V],
+    with: impl Run,
+) {
     for run in code.runs.iter().filter(|run| !run.stopped) {
         let (args, at) = (code.args_of(run), code.slot_of(run));
         let (before, rest) = tangents.split_at_mut(at);
-        let out = &mut rest[..args.len()];
+        let (z, out) = (&values[at..], &mut rest[..args.len()]);
         match run.kind {
-            Kind::Rule(op) => op.visit(Tangents {
-                args,
-                values,
-                at,
-                before,
-                out,
-            }),
-            Kind::Sum => code.sums_of(run, values).tangents(before, out),
+            Kind::Rule(op) => with.rule(
+                op,
+                Tangents {
+                    args,
+                    values,
+                    z,
+                    before,
+                    out,
+                },
+            ),
+            Kind::Sum => {
+                let sums = code.sums_of(run, values);
+                with.other(PushSums { sums, before, out });
+            }
         }
     }
 }
 
 /// The adjoint of every slot, or several of each side by side, from those of the outputs.
 #[inline(always)]
-pub(super) fn pull<T: Real, V: Along<T>>(code: &Code, values: &[T], adjoints: &mut [V]) {
+pub(super) fn pull<T: Real, V: Along<T>>(
+    code: &Code,
+    values: &[T],
+    adjoints: &mut [V],
+    with: impl Run,
+) {
     for run in code.runs.iter().rev().filter(|run| !run.stopped) {
         let (args, at) = (code.args_of(run), code.slot_of(run));
         let (before, rest) = adjoints.split_at_mut(at);
-        let own = &rest[..args.len()];
+        let (z, own) = (&values[at..], &rest[..args.len()]);
         match run.kind {
-            Kind::Rule(op) => op.visit(Adjoints {
-                args,
-                values,
-                at,
-                before,
-                own,
-            }),
-            Kind::Sum => code.sums_of(run, values).adjoints(before, own),
+            Kind::Rule(op) => with.rule(
+                op,
+                Adjoints {
+                    args,
+                    values,
+                    z,
+                    before,
+                    own,
+                },
+            ),
+            Kind::Sum => {
+                let sums = code.sums_of(run, values);
+                with.other(PullSums { sums, before, own });
+            }
         }
     }
 }
@@ -73,14 +99,17 @@ pub(super) fn pull_twice<T: Real>(
         let (second_before, second_rest) = seconds.split_at_mut(at);
         let (own, own_second) = (&rest[..args.len()], &second_rest[..args.len()]);
         match run.kind {
-            Kind::Rule(op) => op.visit(SecondAdjoints {
-                args,
-                values,
-                tangents,
-                at,
-                before: [before, second_before],
-                own: [own, own_second],
-            }),
+            Kind::Rule(op) => Baseline.rule(
+                op,
+                SecondAdjoints {
+                    args,
+                    values,
+                    tangents,
+                    at,
+                    before: [before, second_before],
+                    own: [own, own_second],
+                },
+            ),
             Kind::Sum => {
                 let sums = code.sums_of(run, values);
                 sums.second_adjoints(tangents, before, second_before, own, own_second);
@@ -118,9 +147,9 @@ struct Forward<'a, T> {
     out: &'a mut [T],
 }
 
-impl<T: Real> Visitor for Forward<'_, T> {
-    type Output = ();
-    fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
+impl<T: Real> Kernel for Forward<'_, T> {
+    #[inline(always)]
+    fn run<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
         for (z, args) in self.out.iter_mut().zip(self.args) {
             *z = E::value(
                 inputs::<T, A>(args, self.before),
@@ -131,45 +160,58 @@ impl<T: Real> Visitor for Forward<'_, T> {
     }
 }
 
-struct Tangents<'a, T> {
+struct Tangents<'a, T, V> {
     args: &'a [[u32; 3]],
     values: &'a [T],
-    at: usize,
-    before: &'a [T],
-    out: &'a mut [T],
+    z: &'a [T],
+    before: &'a [V],
+    out: &'a mut [V],
 }
 
-impl<T: Real> Visitor for Tangents<'_, T> {
-    type Output = ();
-    fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
-        let z = &self.values[self.at..];
-        for ((tangent, args), &z) in self.out.iter_mut().zip(self.args).zip(z) {
+impl<T: Real, V: Along<T>> Kernel for Tangents<'_, T, V> {
+    #[inline(always)]
+    fn run<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
+        for ((tangent, args), &z) in self.out.iter_mut().zip(self.args).zip(self.z) {
             let x = inputs::<T, A>(args, self.values);
             let partials = E::partials(x, params::<T, A, P>(args, self.values), N(z));
-            *tangent = T::zero();
+            let mut sum = V::none();
             for (k, N(partial)) in partials.into_iter().enumerate() {
                 // Beyond a zero partial lies a branch that was not chosen.
                 if partial != T::zero() {
-                    *tangent += absorb(self.before[args[k] as usize], partial);
+                    sum.add_product(self.before[args[k] as usize], partial);
                 }
             }
+            *tangent = sum;
         }
+    }
+}
+
+struct PushSums<'a, T, V> {
+    sums: Sums<'a, T>,
+    before: &'a [V],
+    out: &'a mut [V],
+}
+
+impl<T: Real, V: Along<T>> WithSimd for PushSums<'_, T, V> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.sums.tangents(self.before, self.out);
     }
 }
 
 struct Adjoints<'a, T, V> {
     args: &'a [[u32; 3]],
     values: &'a [T],
-    at: usize,
+    z: &'a [T],
     before: &'a mut [V],
     own: &'a [V],
 }
 
-impl<T: Real, V: Along<T>> Visitor for Adjoints<'_, T, V> {
-    type Output = ();
-    fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
-        let z = &self.values[self.at..];
-        for ((&g, args), &z) in self.own.iter().zip(self.args).zip(z) {
+impl<T: Real, V: Along<T>> Kernel for Adjoints<'_, T, V> {
+    #[inline(always)]
+    fn run<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
+        for ((&g, args), &z) in self.own.iter().zip(self.args).zip(self.z) {
             // An adjoint of zero absorbs even an infinite partial.
             if g.is_none() {
                 continue;
@@ -183,6 +225,20 @@ impl<T: Real, V: Along<T>> Visitor for Adjoints<'_, T, V> {
     }
 }
 
+struct PullSums<'a, T, V> {
+    sums: Sums<'a, T>,
+    before: &'a mut [V],
+    own: &'a [V],
+}
+
+impl<T: Real, V: Along<T>> WithSimd for PullSums<'_, T, V> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.sums.adjoints(self.before, self.own);
+    }
+}
+
 struct SecondAdjoints<'a, T> {
     args: &'a [[u32; 3]],
     values: &'a [T],
@@ -192,9 +248,9 @@ struct SecondAdjoints<'a, T> {
     own: [&'a [T]; 2],
 }
 
-impl<T: Real> Visitor for SecondAdjoints<'_, T> {
-    type Output = ();
-    fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
+impl<T: Real> Kernel for SecondAdjoints<'_, T> {
+    #[inline(always)]
+    fn run<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
         let [adjoints, seconds] = self.before;
         let [own, own_second] = self.own;
         for (i, args) in self.args.iter().enumerate() {

@@ -22,6 +22,8 @@ const WINDOW: usize = 1 << WINDOW_BITS;
 const WINDOW_BITS: u32 = 12;
 /// A sum has at most one term more than there are instructions.
 const TERMS_BITS: u32 = 31;
+// Of a key, level, kind, terms and number within the window: a level is at most the window's length, a kind takes nine bits.
+const _: () = assert!(WINDOW_BITS + 9 + TERMS_BITS + WINDOW_BITS <= u64::BITS);
 
 /// Numbers the places and orders the instructions.
 pub(super) fn schedule(

@@ -1,5 +1,6 @@
 //! Sparse Jacobians and Hessians: a few products instead of one for each row or column.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use ndarray::Array2;
@@ -123,9 +124,10 @@ pub struct Pattern {
     /// The program that it is of.
     code: Arc<Code>,
     places: Arc<Places>,
-    seeds: Vec<Seed>,
-    /// For each product, the entries that it holds and where.
-    held: Vec<Vec<(u32, u32)>>,
+    /// Of a Jacobian.
+    reverse: Vec<Product>,
+    /// Of a Jacobian; or a Hessian's.
+    forward: Vec<Product>,
     of: Matrix,
 }
 
@@ -135,14 +137,23 @@ enum Matrix {
     Hessian,
 }
 
-/// A product: the inputs, or in a reverse product the outputs, whose entry in the seed is 1.
+/// A product of the matrix with a vector of zeros and ones.
 #[derive(Clone, Debug)]
-struct Seed {
+struct Product {
+    /// The inputs, or in a reverse product the outputs, where the vector is 1.
     ones: Vec<u32>,
-    reverse: bool,
+    /// The entries of the matrix that it holds, and where.
+    held: Vec<(u32, u32)>,
 }
 
-impl AsRef<[u32]> for Seed {
+impl Product {
+    fn new(ones: Vec<u32>) -> Self {
+        let held = Vec::new();
+        Self { ones, held }
+    }
+}
+
+impl AsRef<[u32]> for Product {
     fn as_ref(&self) -> &[u32] {
         &self.ones
     }
@@ -174,44 +185,35 @@ impl Pattern {
         self.columns().is_empty()
     }
 
-    /// The number of sweeps that all entries take.
+    /// The number of products, of a vector with the matrix, that all entries take.
     pub fn products(&self) -> usize {
-        self.seeds.len()
+        self.reverse.len() + self.forward.len()
     }
 
-    /// `find` gives the product that holds an entry, and where.
+    /// `find` gives the product that holds an entry, counted through reverse and then forward ones, and where.
     fn new(
         code: &Arc<Code>,
         of: Matrix,
         rows: &[Vec<u32>],
         columns: usize,
-        seeds: Vec<Seed>,
-        mut find: impl FnMut(u32, u32) -> (u32, u32),
+        [reverse, forward]: [Vec<Vec<u32>>; 2],
+        mut find: impl FnMut(u32, u32) -> (usize, u32),
     ) -> Self {
+        let reversed = reverse.len();
+        let products = reverse.into_iter().chain(forward);
+        let mut products: Vec<Product> = products.map(Product::new).collect();
         let mut starts = vec![0];
-        let mut found = Vec::new();
-        for (row, entries) in (0..).zip(rows) {
-            found.extend(entries.iter().map(|&column| find(row, column)));
-            starts.push(found.len());
+        let mut entries = 0..;
+        for (row, columns) in (0..).zip(rows) {
+            for (&column, entry) in columns.iter().zip(&mut entries) {
+                let (product, place) = find(row, column);
+                products[product].held.push((entry, place));
+            }
+            starts.push(starts[starts.len() - 1] + columns.len());
         }
-        // A product in which no entry is looked for is not needed.
-        let mut numbers = vec![None; seeds.len()];
-        let mut needed = 0;
-        for (product, _) in &mut found {
-            *product = *numbers[*product as usize].get_or_insert_with(|| {
-                needed += 1;
-                needed - 1
-            });
-        }
-        let mut seeds: Vec<(u32, Seed)> = seeds
-            .into_iter()
-            .zip(numbers)
-            .filter_map(|(seed, number)| Some((number?, seed)))
-            .collect();
-        seeds.sort_by_key(|&(number, _)| number);
-        let mut held = vec![Vec::new(); seeds.len()];
-        for (entry, (product, place)) in (0..).zip(found) {
-            held[product as usize].push((entry, place));
+        let mut forward = products.split_off(reversed);
+        for products in [&mut products, &mut forward] {
+            products.retain(|product| !product.held.is_empty());
         }
         Self {
             code: Arc::clone(code),
@@ -220,8 +222,8 @@ impl Pattern {
                 starts,
                 columns: rows.concat(),
             }),
-            seeds: seeds.into_iter().map(|(_, seed)| seed).collect(),
-            held,
+            reverse: products,
+            forward,
             of,
         }
     }
@@ -249,13 +251,11 @@ impl<T: Real> Program<T> {
     pub fn jacobian_pattern(&self) -> Pattern {
         let rows = pattern::jacobian(&self.code);
         let cover = Cover::of(&rows, self.inputs());
-        let seed = |reverse| move |ones| Seed { ones, reverse };
-        let mut seeds: Vec<Seed> = cover.rows.groups().into_iter().map(seed(true)).collect();
-        seeds.extend(cover.columns.groups().into_iter().map(seed(false)));
+        let groups = [cover.rows.groups(), cover.columns.groups()];
         let find = |row: u32, column: u32| {
-            let by_row = cover.rows.of[row as usize].map(|colour| (colour, column));
+            let by_row = cover.rows.of[row as usize].map(|colour| (colour as usize, column));
             let by_column = cover.columns.of[column as usize]
-                .map(|colour| (cover.rows.count as u32 + colour, row));
+                .map(|colour| (cover.rows.count + colour as usize, row));
             let found = match cover.rows_first {
                 true => by_row.or(by_column),
                 false => by_column.or(by_row),
@@ -267,7 +267,7 @@ impl<T: Real> Program<T> {
             Matrix::Jacobian,
             &rows,
             self.inputs(),
-            seeds,
+            groups,
             find,
         )
     }
@@ -303,28 +303,25 @@ impl Pattern {
                 counted = Some(row);
             }
             match times[of(column) as usize] {
-                1 => (of(column), row),
-                _ => (of(row), column),
+                1 => (of(column) as usize, row),
+                _ => (of(row) as usize, column),
             }
         };
-        let seeds = colouring.groups().into_iter().map(|ones| Seed {
-            ones,
-            reverse: false,
-        });
-        Self::new(code, Matrix::Hessian, &rows, n, seeds.collect(), alone)
+        let groups = [Vec::new(), colouring.groups()];
+        Self::new(code, Matrix::Hessian, &rows, n, groups, alone)
     }
 
-    /// The seed of each product: where it is 1.
+    /// Where the vector of each of a Hessian's products is 1.
     pub(super) fn seeds(&self) -> impl Iterator<Item = &[u32]> {
-        self.seeds.iter().map(|seed| &seed.ones[..])
+        self.forward.iter().map(|product| &product.ones[..])
     }
 
-    /// The matrix, of which each entry stands at its place in its product.
+    /// The Hessian, of which each entry stands at its place in its product.
     pub(super) fn entries<T: Real>(&self, products: &[Vec<T>]) -> Sparse<T> {
         let mut values = vec![T::zero(); self.len()];
-        for (product, held) in products.iter().zip(&self.held) {
-            for &(entry, place) in held {
-                values[entry as usize] = product[place as usize];
+        for (found, product) in products.iter().zip(&self.forward) {
+            for &(entry, place) in &product.held {
+                values[entry as usize] = found[place as usize];
             }
         }
         self.with(values)
@@ -345,44 +342,45 @@ impl<T: Real> Workspace<T> {
     ///
     /// As [`Workspace::value`], or if the pattern is of another program.
     pub fn sparse(&mut self, pattern: &Pattern, x: &[T]) -> Result<Sparse<T>, Error> {
-        if !Arc::ptr_eq(&pattern.code, self.code()) {
+        if !Arc::ptr_eq(&pattern.code, &self.code) {
             return Err(Error::Argument {
                 op: "sparse",
                 detail: "the pattern is of another program; take the pattern of the one that the workspace is of, or of a clone of it".to_owned(),
             });
         }
         self.run(x)?;
+        let (code, own) = (&self.code, &self.values);
+        let Pattern {
+            reverse, forward, ..
+        } = pattern;
         let mut values = vec![T::zero(); pattern.len()];
         if pattern.of == Matrix::Hessian {
-            self.hvps(&pattern.seeds, |direction, lane, product| {
-                for &(entry, place) in &pattern.held[direction] {
-                    values[entry as usize] = product[place as usize][lane];
+            let output = code.only_output("sparse")?;
+            let write = |number: usize, lane, found: &[T::Few]| {
+                for &(entry, place) in &forward[number].held {
+                    values[entry as usize] = found[place as usize][lane];
                 }
-            })?;
+            };
+            self.tables.hvps(code, own, output, forward, write);
             return Ok(pattern.with(values));
         }
-        let (reverse, forward): (Vec<_>, Vec<_>) = pattern
-            .seeds
-            .iter()
-            .zip(&pattern.held)
-            .partition(|(seed, _)| seed.reverse);
-        let seeds: Vec<&[u32]> = reverse.iter().map(|(seed, _)| &seed.ones[..]).collect();
-        self.vjps(&seeds, |group, adjoints, stride| {
-            for (lane, (_, entries)) in reverse[group].iter().enumerate() {
-                for &(entry, place) in *entries {
+        let write = |group: Range<usize>, adjoints: &[T], stride| {
+            for (lane, product) in reverse[group].iter().enumerate() {
+                for &(entry, place) in &product.held {
                     values[entry as usize] = adjoints[place as usize * stride + lane];
                 }
             }
-        });
-        let seeds: Vec<&[u32]> = forward.iter().map(|(seed, _)| &seed.ones[..]).collect();
-        self.jvps(&seeds, |group, tangents, stride| {
-            for (lane, (_, entries)) in forward[group].iter().enumerate() {
-                for &(entry, place) in *entries {
-                    let slot = pattern.code.outputs[place as usize] as usize;
+        };
+        self.tables.vjps(code, own, reverse, write);
+        let write = |group: Range<usize>, tangents: &[T], stride| {
+            for (lane, product) in forward[group].iter().enumerate() {
+                for &(entry, place) in &product.held {
+                    let slot = code.outputs[place as usize] as usize;
                     values[entry as usize] = tangents[slot * stride + lane];
                 }
             }
-        });
+        };
+        self.tables.jvps(code, own, forward, write);
         Ok(pattern.with(values))
     }
 }

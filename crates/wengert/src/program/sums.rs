@@ -110,12 +110,13 @@ impl<'a, T: Real> Sums<'a, T> {
                 continue;
             }
             for &term in self.terms_of(args) {
-                let (first, sign) = (term.first(), term.signed(T::one()));
+                let first = term.first();
+                let g = if term.minus() { g.negated() } else { g };
                 match term.second() {
-                    None => before[first].add_adjoint(g, sign),
+                    None => before[first].add_adjoint(g, T::one()),
                     Some(second) => {
-                        before[first].add_adjoint(g, sign * self.values[second]);
-                        before[second].add_adjoint(g, sign * self.values[first]);
+                        before[first].add_adjoint(g, self.values[second]);
+                        before[second].add_adjoint(g, self.values[first]);
                     }
                 }
             }
@@ -160,6 +161,7 @@ impl<'a, T: Real> Sums<'a, T> {
 pub trait Along<T>: Copy {
     fn none() -> Self;
     fn is_none(&self) -> bool;
+    fn negated(self) -> Self;
     /// Adds a tangent times a partial, as [`Num::passed_on`] does.
     fn add_product(&mut self, tangent: Self, partial: T);
     /// Adds an adjoint, which is [`Along::is_none`] for nobody, times a partial. Where it is zero it absorbs that.
@@ -174,6 +176,10 @@ impl<T: Real> Along<T> for T {
     #[inline(always)]
     fn is_none(&self) -> bool {
         *self == T::zero()
+    }
+    #[inline(always)]
+    fn negated(self) -> Self {
+        -self
     }
     #[inline(always)]
     fn add_product(&mut self, tangent: Self, partial: T) {
@@ -193,6 +199,13 @@ impl<T: Real, const K: usize> Along<T> for [T; K] {
     #[inline(always)]
     fn is_none(&self) -> bool {
         self.iter().all(|x| *x == T::zero())
+    }
+    #[inline(always)]
+    fn negated(mut self) -> Self {
+        for x in &mut self {
+            *x = -*x;
+        }
+        self
     }
     #[inline(always)]
     fn add_product(&mut self, tangent: Self, partial: T) {

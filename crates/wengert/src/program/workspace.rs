@@ -1,11 +1,11 @@
 //! Running a program at one input: memory that one run leaves to the next.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::error::Error;
 use crate::program::code::{Code, branch_changed, check_length};
-use crate::program::directions::Directions;
+use crate::program::tables::{Tables, cleared};
 use crate::real::Real;
 
 /// A [`Program`](crate::Program)'s memory: what one run has used, the next one uses again.
@@ -25,21 +25,17 @@ use crate::real::Real;
 /// ```
 pub struct Workspace<T: Real = f64> {
     pub(super) code: Arc<Code>,
+    /// Of every slot.
     pub(super) values: Vec<T>,
-    pub(super) tangents: Vec<T>,
-    pub(super) adjoints: Vec<T>,
-    /// The tangents of the adjoints.
-    second: Vec<T>,
-    /// The adjoints of two sweeps at once.
-    pub(super) pairs: Vec<[T; 2]>,
+    pub(super) tables: Tables<T>,
+    /// Outputs, or what has a number for each input.
     pub(super) results: Vec<T>,
     /// The entries of the last matrix.
     pub(super) matrix: Vec<T>,
     /// Units of one input, or of one output.
     pub(super) units: Vec<[u32; 1]>,
-    pub(super) directions: Directions<T>,
     /// In which products the Hessian's diagonal is found, once somebody asks.
-    pub(super) diagonal: OnceLock<Arc<Vec<Vec<u32>>>>,
+    pub(super) diagonal: Option<Vec<Vec<u32>>>,
 }
 
 impl<T: Real> fmt::Debug for Workspace<T> {
@@ -58,15 +54,11 @@ impl<T: Real> Workspace<T> {
         Self {
             code: Arc::clone(code),
             values,
-            tangents: Vec::new(),
-            adjoints: Vec::new(),
-            second: Vec::new(),
-            pairs: Vec::new(),
+            tables: Tables::default(),
             results: Vec::new(),
             matrix: Vec::new(),
             units: Vec::new(),
-            directions: Directions::default(),
-            diagonal: OnceLock::new(),
+            diagonal: None,
         }
     }
 
@@ -77,7 +69,7 @@ impl<T: Real> Workspace<T> {
     /// If `x` has not as many numbers as there are inputs, or a branch would go another way.
     pub fn value(&mut self, x: &[T]) -> Result<&[T], Error> {
         self.run(x)?;
-        Ok(self.take_outputs())
+        Ok(self.write_outputs())
     }
 
     /// The only output and its gradient at `x`.
@@ -89,7 +81,8 @@ impl<T: Real> Workspace<T> {
         let output = self.only_output("value_and_gradient")?;
         self.run(x)?;
         self.pull_back(&[T::one()]);
-        Ok((self.values[output], &self.adjoints[..self.code.inputs]))
+        let gradient = &self.tables.adjoints[..self.code.inputs];
+        Ok((self.values[output], gradient))
     }
 
     /// The tangents of the outputs at `x` along `v`.
@@ -100,17 +93,12 @@ impl<T: Real> Workspace<T> {
     pub fn jvp(&mut self, x: &[T], v: &[T]) -> Result<&[T], Error> {
         check_length("jvp", "tangents", v.len(), self.code.inputs)?;
         self.run(x)?;
-        Ok(self.tangents_of(v))
-    }
-
-    /// The tangents of the outputs along `v`, where the last run was.
-    pub(super) fn tangents_of(&mut self, v: &[T]) -> &[T] {
         self.push_forward(v);
         self.results.clear();
         let outputs = self.code.outputs.iter();
         self.results
-            .extend(outputs.map(|&slot| self.tangents[slot as usize]));
-        &self.results
+            .extend(outputs.map(|&slot| self.tables.tangents[slot as usize]));
+        Ok(&self.results)
     }
 
     /// The product of a cotangent, one number for each output, with the Jacobian at `x`.
@@ -121,13 +109,8 @@ impl<T: Real> Workspace<T> {
     pub fn vjp(&mut self, x: &[T], u: &[T]) -> Result<&[T], Error> {
         check_length("vjp", "cotangents", u.len(), self.code.outputs.len())?;
         self.run(x)?;
-        Ok(self.adjoints_of(u))
-    }
-
-    /// The adjoints of the inputs for those of the outputs, where the last run was.
-    pub(super) fn adjoints_of(&mut self, u: &[T]) -> &[T] {
         self.pull_back(u);
-        &self.adjoints[..self.code.inputs]
+        Ok(&self.tables.adjoints[..self.code.inputs])
     }
 
     /// The product of the only output's Hessian at `x` with `v`.
@@ -140,20 +123,19 @@ impl<T: Real> Workspace<T> {
         check_length("hvp", "tangents", v.len(), self.code.inputs)?;
         self.run(x)?;
         self.push_forward(v);
-        for table in [&mut self.adjoints, &mut self.second] {
-            table.clear();
-            table.resize(self.code.slots(), T::zero());
+        for table in [&mut self.tables.adjoints, &mut self.tables.second] {
+            cleared(table, self.code.slots());
         }
-        self.adjoints[output] = T::one();
+        self.tables.adjoints[output] = T::one();
         self.pull_back_twice();
-        Ok(&self.second[..self.code.inputs])
+        Ok(&self.tables.second[..self.code.inputs])
     }
 
     pub(super) fn only_output(&self, op: &'static str) -> Result<usize, Error> {
         self.code.only_output(op)
     }
 
-    pub(super) fn take_outputs(&mut self) -> &[T] {
+    pub(super) fn write_outputs(&mut self) -> &[T] {
         self.results.clear();
         let outputs = self.code.outputs.iter();
         self.results
@@ -178,57 +160,48 @@ impl<T: Real> Workspace<T> {
 
     /// The tangent of every slot along `v`.
     pub(super) fn push_forward(&mut self, v: &[T]) {
-        self.tangents.clear();
-        self.tangents.resize(self.code.slots(), T::zero());
-        self.tangents[..v.len()].copy_from_slice(v);
-        T::push(&self.code, &self.values, &mut self.tangents);
+        let tangents = cleared(&mut self.tables.tangents, self.code.slots());
+        tangents[..v.len()].copy_from_slice(v);
+        T::push(&self.code, &self.values, tangents);
     }
 
     /// The adjoint of every slot, for the given adjoints of the outputs.
     fn pull_back(&mut self, u: &[T]) {
-        self.adjoints.clear();
-        self.adjoints.resize(self.code.slots(), T::zero());
+        let adjoints = cleared(&mut self.tables.adjoints, self.code.slots());
         for (&slot, &u) in self.code.outputs.iter().zip(u) {
-            self.adjoints[slot as usize] += u;
+            adjoints[slot as usize] += u;
         }
-        T::pull(&self.code, &self.values, &mut self.adjoints);
+        T::pull(&self.code, &self.values, adjoints);
     }
 
     /// The adjoints of the inputs, for the given adjoints of all slots.
     pub(super) fn pull_back_from(&mut self, adjoints: &[T]) -> &[T] {
-        self.adjoints.clear();
-        self.adjoints.extend_from_slice(adjoints);
-        T::pull(&self.code, &self.values, &mut self.adjoints);
-        &self.adjoints[..self.code.inputs]
-    }
-
-    pub(super) fn code(&self) -> &Arc<Code> {
-        &self.code
-    }
-
-    /// The value of every slot.
-    pub(super) fn values(&self) -> &[T] {
-        &self.values
-    }
-
-    /// The tangent of every slot, if there are tangents.
-    pub(super) fn tangents(&self) -> &[T] {
-        &self.tangents
+        let own = &mut self.tables.adjoints;
+        own.clear();
+        own.extend_from_slice(adjoints);
+        T::pull(&self.code, &self.values, own);
+        &own[..self.code.inputs]
     }
 
     /// The tangents of the inputs' adjoints, for the given adjoints of all slots and their tangents.
     pub(super) fn pull_back_twice_from(&mut self, adjoints: &[T], second: &[T]) -> &[T] {
-        for (table, given) in [(&mut self.adjoints, adjoints), (&mut self.second, second)] {
+        let own = [&mut self.tables.adjoints, &mut self.tables.second];
+        for (table, given) in own.into_iter().zip([adjoints, second]) {
             table.clear();
             table.extend_from_slice(given);
         }
         self.pull_back_twice();
-        &self.second[..self.code.inputs]
+        &self.tables.second[..self.code.inputs]
     }
 
     /// Adjoints and their tangents along the direction whose tangents are there.
     fn pull_back_twice(&mut self) {
-        let adjoints = (&mut self.adjoints[..], &mut self.second[..]);
-        T::pull_twice(&self.code, &self.values, &self.tangents, adjoints);
+        let Tables {
+            tangents,
+            adjoints,
+            second,
+            ..
+        } = &mut self.tables;
+        T::pull_twice(&self.code, &self.values, tangents, (adjoints, second));
     }
 }

@@ -9,8 +9,9 @@ use pulp::Arch;
 use crate::error::Error;
 use crate::num::LeftOps;
 use crate::program::code::branch_changed;
+use crate::program::dispatch::Run as _;
 use crate::program::lanes::aligned::Aligned;
-use crate::program::lanes::kernels::{Carried, Dispatch, Forward, Reverse, Tangents};
+use crate::program::lanes::kernels::{Carried, Forward, Reverse, Tangents};
 use crate::program::lanes::split::PointRun;
 use crate::program::lanes::sums::PointSums;
 use crate::program::lanes::{BY_OWN, BY_SHARED, Lanes, Movers, SHARED};
@@ -31,14 +32,33 @@ pub(super) fn pairwise<T: Real>(x: &[T]) -> T {
     }
 }
 
-fn count<T: Real>(points: usize) -> T {
+fn as_number<T: Real>(points: usize) -> T {
     T::of(points as f64)
 }
 
 /// Of which outputs derivatives are sought, and by what.
-pub(crate) struct Sought {
-    pub(super) outputs: Range<usize>,
-    pub(super) by: Movers,
+#[derive(Clone)]
+pub(crate) enum Sought {
+    /// By the shared inputs: of one output, to whose totals they are added.
+    Shared(usize),
+    /// By a point's own.
+    Own(Range<usize>),
+}
+
+impl Sought {
+    fn by(&self) -> Movers {
+        match self {
+            Sought::Shared(_) => BY_SHARED,
+            Sought::Own(_) => BY_OWN,
+        }
+    }
+
+    fn outputs(&self) -> Range<usize> {
+        match self {
+            Sought::Shared(output) => *output..output + 1,
+            Sought::Own(outputs) => outputs.clone(),
+        }
+    }
 }
 
 /// A block's memory.
@@ -117,7 +137,7 @@ impl<'a, T: Real> Block<'a, T> {
 
     pub(super) fn sum_of(&self, slot: u32) -> T {
         if slot & SHARED != 0 {
-            return self.number(slot, 0) * count(self.points);
+            return self.number(slot, 0) * as_number(self.points);
         }
         pairwise(&self.scratch.values[slot as usize * self.width..][..self.points])
     }
@@ -172,7 +192,7 @@ impl<'a, T: Real> Block<'a, T> {
 
     /// Adjoint 1 for each output of its own value at each point, and 0 for everything else that no contribution comes to first.
     fn seed(&mut self, sought: &Sought, parts: usize) {
-        let Sought { outputs, by } = sought;
+        let outputs = sought.outputs();
         let of_slot = outputs.len() * self.width;
         let own = self
             .lanes
@@ -186,14 +206,14 @@ impl<'a, T: Real> Block<'a, T> {
                 adjoints[slot as usize * of_slot..][..of_slot].fill(T::zero());
             }
         }
-        for (k, output) in outputs.clone().enumerate() {
+        for (k, output) in outputs.enumerate() {
             let slot = self.lanes.split.outputs[output];
             if slot & SHARED == 0 {
                 let block = slot as usize * of_slot + k * self.width;
                 self.scratch.adjoints[0][block..][..self.points].fill(T::one());
-            } else if *by == BY_SHARED {
+            } else if matches!(sought, Sought::Shared(_)) {
                 let place = output * self.shared[0].len() + (slot & !SHARED) as usize;
-                self.scratch.totals[0][place * T::LANES] += count(self.points);
+                self.scratch.totals[0][place * T::LANES] += as_number(self.points);
             }
         }
     }
@@ -217,10 +237,7 @@ impl<'a, T: Real> Block<'a, T> {
         let together = self.lanes.outputs_together();
         for first in (0..outputs).step_by(together) {
             let group = first..outputs.min(first + together);
-            self.pull_back(Sought {
-                outputs: group.clone(),
-                by: BY_OWN,
-            });
+            self.pull_back(Sought::Own(group.clone()));
             let adjoints = &self.scratch.adjoints[0];
             let of_slot = group.len() * self.width;
             let stride = outputs * inputs;
@@ -265,16 +282,16 @@ pub(crate) fn run<T: Real>(block: &mut Block<'_, T>) {
         let (args, shared) = (block.lanes.split.args_of(&run), block.shared[0]);
         let at = block.lanes.split.slot_of(&run) * width;
         match run.kind {
-            Kind::Rule(op) => op.visit(Dispatch {
-                arch: block.arch,
-                kernel: Forward {
+            Kind::Rule(op) => block.arch.rule(
+                op,
+                Forward {
                     args,
                     shared,
                     values: &mut block.scratch.values,
                     at,
                     width,
                 },
-            }),
+            ),
             Kind::Sum => {
                 let (before, out) = block.scratch.values.split_at_mut(at);
                 PointSums {
@@ -308,9 +325,9 @@ pub(crate) fn push<T: Real>(block: &mut Block<'_, T>) {
             continue;
         }
         match run.kind {
-            Kind::Rule(op) => op.visit(Dispatch {
-                arch: block.arch,
-                kernel: Tangents {
+            Kind::Rule(op) => block.arch.rule(
+                op,
+                Tangents {
                     args,
                     shared: block.shared,
                     values,
@@ -319,7 +336,7 @@ pub(crate) fn push<T: Real>(block: &mut Block<'_, T>) {
                     out,
                     width,
                 },
-            }),
+            ),
             Kind::Sum => PointSums {
                 args,
                 terms: &block.lanes.split.terms,
@@ -340,9 +357,7 @@ pub(crate) fn pull<T: Real, R: Carried<T, C>, const C: usize>(
     f64: LeftOps<R>,
 {
     let width = block.width;
-    let Sought { outputs, by } = sought;
-    let sweep = outputs.start;
-    let outputs = outputs.len();
+    let (by, outputs) = (sought.by(), sought.outputs().len());
     let Scratch {
         values,
         tangents,
@@ -352,9 +367,9 @@ pub(crate) fn pull<T: Real, R: Carried<T, C>, const C: usize>(
     let values = first::<_, C>([&values[..], &tangents[..]]);
     let shared = first::<_, C>(block.shared);
     let count = block.shared[0].len();
-    let mut totals = first_mut::<T, C>(totals).map(|totals| match by {
-        BY_SHARED => &mut T::few_mut(totals)[sweep * count..][..count],
-        _ => &mut [][..],
+    let mut totals = first_mut::<T, C>(totals).map(|totals| match sought {
+        Sought::Shared(output) => &mut T::few_mut(totals)[output * count..][..count],
+        Sought::Own(_) => &mut [][..],
     });
     let mut adjoints = first_mut::<T, C>(adjoints);
     let runs = block.lanes.split.runs.iter().rev();
@@ -372,9 +387,9 @@ pub(crate) fn pull<T: Real, R: Carried<T, C>, const C: usize>(
         });
         let totals = totals.each_mut().map(|totals| &mut **totals);
         match run.kind {
-            Kind::Rule(op) => op.visit(Dispatch {
-                arch: block.arch,
-                kernel: Reverse {
+            Kind::Rule(op) => block.arch.rule(
+                op,
+                Reverse {
                     args,
                     targets: &block.lanes.split.targets[range],
                     by,
@@ -388,7 +403,7 @@ pub(crate) fn pull<T: Real, R: Carried<T, C>, const C: usize>(
                     width,
                     carried: PhantomData::<R>,
                 },
-            }),
+            ),
             Kind::Sum => PointSums {
                 args,
                 terms: &block.lanes.split.terms,

@@ -2,50 +2,13 @@
 
 use std::marker::PhantomData;
 
-use pulp::{Arch, Simd, WithSimd};
-
 use crate::num::{Dual, LeftOps, N};
+use crate::program::dispatch::Kernel;
 use crate::program::lanes::{Movers, SHARED, Target, add};
 use crate::real::Real;
 use crate::rules::elementwise::Num;
-use crate::rules::expand::{Elementwise, Visitor};
+use crate::rules::expand::Elementwise;
 use crate::rules::structural::map::absorb;
-
-/// A loop over blocks of numbers, for any rule.
-pub(in crate::program) trait Kernel {
-    fn run<E: Elementwise<A, P>, const A: usize, const P: usize>(self);
-}
-
-/// Runs a kernel with the widest registers that the processor has.
-pub(in crate::program) struct Dispatch<K> {
-    pub(in crate::program) arch: Arch,
-    pub(in crate::program) kernel: K,
-}
-
-impl<K: Kernel> Visitor for Dispatch<K> {
-    type Output = ();
-    fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) {
-        self.arch.dispatch(Vectorised::<K, E, A, P> {
-            kernel: self.kernel,
-            rule: std::marker::PhantomData,
-        });
-    }
-}
-
-struct Vectorised<K, E, const A: usize, const P: usize> {
-    kernel: K,
-    rule: std::marker::PhantomData<E>,
-}
-
-impl<K: Kernel, E: Elementwise<A, P>, const A: usize, const P: usize> WithSimd
-    for Vectorised<K, E, A, P>
-{
-    type Output = ();
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        self.kernel.run::<E, A, P>();
-    }
-}
 
 /// The numbers of an argument at the points of a block, few at a time; the same few again and again if they
 /// are shared.
@@ -275,7 +238,7 @@ pub(super) struct Reverse<'a, T: Real, R, const C: usize> {
     pub(super) outputs: usize,
     pub(super) before: [&'a mut [T]; C],
     pub(super) own: [&'a [T]; C],
-    /// Of the only output.
+    /// Of the only output, if shared inputs are what derivatives are sought by; else none.
     pub(super) totals: [&'a mut [T::Few]; C],
     pub(super) width: usize,
     pub(super) carried: PhantomData<R>,

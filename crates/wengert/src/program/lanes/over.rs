@@ -112,7 +112,7 @@ impl<'a, T: Real> Over<'a, T> {
     }
 
     /// What the points share, computed.
-    pub(super) fn shared(&self) -> Result<Workspace<T>, Error> {
+    pub(super) fn run_shared(&self) -> Result<Workspace<T>, Error> {
         let mut shared = Workspace::new(&self.lanes.split.shared, &self.lanes.constants);
         shared.value(self.shared)?;
         Ok(shared)
@@ -125,7 +125,7 @@ impl<'a, T: Real> Over<'a, T> {
         mut outs: [&mut [T]; K],
         each: impl Fn(&mut Block<'_, T>, [&mut [T]; K]) + Sync,
     ) -> Result<(), Error> {
-        let shared = self.shared()?;
+        let shared = self.run_shared()?;
         let all = self.points();
         if all == 0 {
             return Ok(());
@@ -137,7 +137,7 @@ impl<'a, T: Real> Over<'a, T> {
         let parts: Vec<Mutex<[&mut [T]; K]>> = starts
             .map(|start| Mutex::new(split_off(&mut outs, strides, part.min(all - start))))
             .collect();
-        let room = || Block::new(self.lanes, [shared.values(), &[]]);
+        let room = || Block::new(self.lanes, [&shared.values, &[]]);
         share_out(parts.len(), self.parallel, room, |block, k| {
             let mut outs = parts[k].lock().expect("each part is taken once");
             for start in (k * part..all.min((k + 1) * part)).step_by(width) {

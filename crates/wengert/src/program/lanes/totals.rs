@@ -5,9 +5,9 @@ use ndarray::Array2;
 use crate::error::Error;
 use crate::program::Workspace;
 use crate::program::code::check_length;
+use crate::program::lanes::Over;
 use crate::program::lanes::block::{Block, Sought};
 use crate::program::lanes::parts::{PARTS, share_out};
-use crate::program::lanes::{BY_SHARED, Over};
 use crate::program::{Pattern, colour, pattern};
 use crate::real::Real;
 
@@ -50,7 +50,7 @@ impl<'a, T: Real> Over<'a, T> {
     ///
     /// If a branch would go another way at a point.
     pub fn sum(&self) -> Result<Vec<T>, Error> {
-        Ok(self.add_up(&self.shared()?, Sweep::Values)?.outputs)
+        Ok(self.add_up(&self.run_shared()?, Sweep::Values)?.outputs)
     }
 
     /// The sum of the only output over the points, and its gradient by the shared inputs.
@@ -70,11 +70,11 @@ impl<'a, T: Real> Over<'a, T> {
     ///
     /// If a branch would go another way at a point.
     pub fn sum_and_jacobian(&self) -> Result<(Vec<T>, Array2<T>), Error> {
-        let mut shared = self.shared()?;
+        let mut shared = self.run_shared()?;
         let sums = self.add_up(&shared, Sweep::Adjoints)?;
         let mut jacobian = Array2::zeros((sums.outputs.len(), self.shared.len()));
         let [totals, _] = &sums.totals;
-        let sweeps = totals.chunks(shared.values().len().max(1));
+        let sweeps = totals.chunks(shared.values.len().max(1));
         for (mut row, totals) in jacobian.rows_mut().into_iter().zip(sweeps) {
             let gradient = shared.pull_back_from(totals);
             for (entry, derivative) in row.iter_mut().zip(gradient) {
@@ -103,7 +103,7 @@ impl<'a, T: Real> Over<'a, T> {
     pub fn sum_hvp(&self, v: &[T]) -> Result<Vec<T>, Error> {
         self.only_output("sum_hvp")?;
         check_length("sum_hvp", "tangents", v.len(), self.shared.len())?;
-        let mut shared = self.shared()?;
+        let mut shared = self.run_shared()?;
         shared.push_forward(v);
         let sums = self.add_up(&shared, Sweep::Second)?;
         let [adjoints, seconds] = &sums.totals;
@@ -174,10 +174,6 @@ impl<'a, T: Real> Over<'a, T> {
         let width = lanes.width();
         let blocks = points.div_ceil(width);
         let each = blocks.div_ceil(PARTS).max(PART_BLOCKS) * width;
-        let sought = |output| Sought {
-            outputs: output..output + 1,
-            by: BY_SHARED,
-        };
         let of_part = |block: &mut Block<'_, T>, k: usize| -> Result<Partial<T>, Error> {
             let mut outputs = vec![T::zero(); lanes.split.outputs.len()];
             block.clear_totals(sweeps, orders);
@@ -192,26 +188,26 @@ impl<'a, T: Real> Over<'a, T> {
                     Sweep::Values => {}
                     Sweep::Adjoints => {
                         for output in 0..sweeps {
-                            block.pull_back(sought(output));
+                            block.pull_back(Sought::Shared(output));
                         }
                     }
                     Sweep::Second => {
                         block.push_forward();
-                        block.pull_back_twice(sought(0));
+                        block.pull_back_twice(Sought::Shared(0));
                     }
                 }
             }
             let totals = block.totals();
             Ok(Partial { outputs, totals })
         };
-        let room = || Block::new(lanes, [shared.values(), shared.tangents()]);
+        let room = || Block::new(lanes, [&shared.values, &shared.tables.tangents]);
         let found = share_out(points.div_ceil(each), self.parallel, room, of_part)?;
         let mut all = Partial {
             outputs: vec![T::zero(); lanes.split.outputs.len()],
             totals: [const { Vec::new() }; 2],
         };
         for totals in &mut all.totals[..orders] {
-            totals.resize(sweeps * shared.values().len(), T::zero());
+            totals.resize(sweeps * shared.values.len(), T::zero());
         }
         Ok(found.iter().fold(all, Partial::add))
     }
