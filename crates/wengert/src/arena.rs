@@ -56,7 +56,11 @@ impl<T: Real> Arena<T> {
     /// Fresh room for `len` numbers, with any old content, if the machine has so much.
     ///
     /// The span covers what the slice covers: write the slice, then read the span.
-    pub(crate) fn allocate<'a>(&mut self, len: usize) -> Option<(Span<T>, &'a mut [T])> {
+    ///
+    /// # Safety
+    ///
+    /// The slice is let go before the span is read, and before the arena is rewound below it or dropped.
+    pub(crate) unsafe fn allocate<'a>(&mut self, len: usize) -> Option<(Span<T>, &'a mut [T])> {
         loop {
             let (chunk, used) = self.position;
             match self.chunks.get(chunk) {

@@ -63,7 +63,7 @@ pub trait Real:
     fn polygamma(self, n: u32) -> Self;
 }
 
-// The trait can be reached from nowhere, so its private types cannot either.
+// The traits can be named nowhere, so nobody else implements them or needs their private types.
 #[allow(private_interfaces, reason = "sealed")]
 pub(crate) mod sealed {
     use super::*;

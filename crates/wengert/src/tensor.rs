@@ -176,7 +176,7 @@ impl<T: Real> Tensor<T> {
     /// If the handle is stale.
     #[track_caller]
     pub fn detach(self) -> Self {
-        let copy = crate::tensor::record_slices(Op::copy, &[self], &[]);
+        let copy = record_slices(Op::copy, &[self], &[]);
         let mut state = self.list.state_mut();
         state.stop(copy.id, copy.id + 1);
         if let Some(index) = self.list.aux_index(copy.id) {

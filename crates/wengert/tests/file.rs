@@ -186,7 +186,7 @@ proptest! {
             let at = at % bytes.len();
             bytes[at] = byte;
         }
-        use_it(serde_json::from_slice(&bytes));
+        let _ = use_it(serde_json::from_slice(&bytes));
     }
 
     /// Numbers that are others, in files that are whole.
@@ -200,7 +200,23 @@ proptest! {
                 let at = at % numbers.len();
                 *numbers[at] = if small { number.into() } else { (u32::MAX - number).into() };
             }
-            use_it(serde_json::from_value(file));
+            let _ = use_it(serde_json::from_value(file));
+        }
+    }
+}
+
+#[test]
+fn other_numbers_that_fit_are_accepted() {
+    for program in [example(), one_output()] {
+        let file = serde_json::to_value(&program).unwrap();
+        for (place, number) in [
+            ("/constants/0", 2.5_f64.to_bits()),
+            ("/outputs/0", 1),
+            ("/guards/0/sides/0", 2),
+        ] {
+            let mut file = file.clone();
+            *file.pointer_mut(place).expect(place) = number.into();
+            assert!(use_it(serde_json::from_value(file)), "{place}");
         }
     }
 }
@@ -226,9 +242,9 @@ fn one_output() -> Program {
     Program::record(f, &[1.0, 2.0, 0.5]).unwrap()
 }
 
-/// What was accepted answers everything.
-fn use_it(read: Result<Program, serde_json::Error>) {
-    let Ok(program) = read else { return };
+/// What was accepted answers everything; whether it was.
+fn use_it(read: Result<Program, serde_json::Error>) -> bool {
+    let Ok(program) = read else { return false };
     let x = vec![0.5; program.inputs()];
     let _ = program.value(&x);
     let _ = program.jacobian(&x);
@@ -246,4 +262,5 @@ fn use_it(read: Result<Program, serde_json::Error>) {
         let _ = over.sum_and_jacobian();
         let _ = over.sum_hessian();
     }
+    true
 }

@@ -65,12 +65,15 @@ fn compare(what: &str, program: &Program, shared: usize, n: usize) {
         }
     }
     let scale = n as f64;
-    for (got, wanted) in over.sum().unwrap().into_iter().zip(&sums) {
+    let sum = over.sum().unwrap();
+    assert_eq!(sum.len(), sums.len(), "{what}");
+    for (got, wanted) in sum.into_iter().zip(&sums) {
         near(got, *wanted, scale * 1e2);
     }
     let threads = over.clone().parallel();
     let (added, jacobian) = over.sum_and_jacobian().unwrap();
     assert_eq!(added, over.sum().unwrap(), "{what}");
+    assert_eq!(jacobian.dim(), derivatives.dim(), "{what}");
     for (&got, &wanted) in jacobian.iter().zip(&derivatives) {
         near(got, wanted, scale * 1e2);
     }
@@ -82,21 +85,20 @@ fn compare(what: &str, program: &Program, shared: usize, n: usize) {
     if second_order {
         let second = over.sum_hessian().unwrap();
         let size = hessian.iter().fold(1.0_f64, |s, x| s.max(x.abs()));
+        assert_eq!(second.dim(), hessian.dim(), "{what}");
         for (&got, &wanted) in second.iter().zip(&hessian) {
             near(got, wanted, size);
         }
         assert_eq!(threads.sum_hessian().unwrap(), second, "{what}");
         let v: Vec<f64> = (0..shared).map(|k| 0.7 - 0.4 * k as f64).collect();
         let product = hessian.dot(&ndarray::aview1(&v));
-        for (&got, &wanted) in over.sum_hvp(&v).unwrap().iter().zip(&product) {
+        let found = over.sum_hvp(&v).unwrap();
+        let diagonal = over.sum_hessian_diagonal().unwrap();
+        assert_eq!([found.len(), diagonal.len()], [shared; 2], "{what}");
+        for (&got, &wanted) in found.iter().zip(&product) {
             near(got, wanted, size);
         }
-        for (&got, &wanted) in over
-            .sum_hessian_diagonal()
-            .unwrap()
-            .iter()
-            .zip(hessian.diag())
-        {
+        for (&got, &wanted) in diagonal.iter().zip(hessian.diag()) {
             near(got, wanted, size);
         }
     }

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use wengert::rules::OPS;
-use wengert::{Error, Program, Tape, Var, grad, hessian, hvp, jacobian, jvp};
+use wengert::{Error, Lanes, Pattern, PointSum, Program, Sparse, Tape, Var, Workspace};
+use wengert::{grad, hessian, hvp, jacobian, jvp};
 
 fn close(what: &str, got: &[f64], wanted: &[f64]) {
     close_to_terms(what, got, wanted, 1e-300);
@@ -505,6 +506,10 @@ fn what_cannot_be_a_program_says_why() {
 
 #[test]
 fn threads_share_a_program() {
+    fn shared<T: Send + Sync>() {}
+    shared::<(Program, Lanes, Pattern, PointSum, Workspace, Sparse)>();
+    shared::<(Program<f32>, Lanes<f32>, PointSum<f32>, Workspace<f32>)>();
+
     let program = Program::record(|x| (x[0] * x[1]).sin() + x[0].exp(), &[1.0, 2.0]).unwrap();
     let serial: Vec<_> = (0..8)
         .map(|k| program.gradient(&[0.1 * f64::from(k), 0.5]).unwrap())

@@ -11,7 +11,7 @@ fn point(n: usize) -> Vec<f64> {
         .collect()
 }
 
-/// Every entry of both matrices, and none that is not in its pattern.
+/// Every entry of both matrices, in no more products than that.
 fn check(what: &str, program: &Program, jacobian_products: usize, hessian_products: usize) {
     let x = point(program.inputs());
     let compare = |pattern: &Pattern, dense: Array2<f64>, products: usize| {

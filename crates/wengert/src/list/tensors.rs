@@ -116,7 +116,8 @@ impl<T: Real> List<T> {
         fill: impl FnOnce(&mut [T]),
     ) -> Result<Tensor<T>, Error> {
         let position = self.state().arena.position();
-        let (data, to) = self.room(op.name(), &shape)?;
+        // SAFETY: nobody but `fill` uses the slice, which ends with this statement's scope; what `fill` records goes elsewhere.
+        let (data, to) = unsafe { self.room(op.name(), &shape) }?;
         fill(to);
         let id = self.push_tensor(op, operands, shape, data, differentiable, position)?;
         Ok(Tensor::new(self, self.generation(), id))
@@ -136,16 +137,27 @@ impl<T: Real> List<T> {
             op.shape(&shapes)?
         };
         let position = self.state().arena.position();
-        let (data, to) = self.room(op.name(), &shape)?;
+        // SAFETY: the slice is written by `evaluate` and let go; the span is read by those who ask for the node's numbers later.
+        let (data, to) = unsafe { self.room(op.name(), &shape) }?;
         self.evaluate(&op, &operands, &shapes, &shape, to);
         let differentiable = operands.iter().any(|&id| self.is_differentiable(id));
         self.push_tensor(op, operands, shape, data, differentiable, position)
     }
 
-    fn room<'a>(&self, op: &'static str, shape: &[usize]) -> Result<(Span<T>, &'a mut [T]), Error> {
+    /// # Safety
+    ///
+    /// As [`Arena::allocate`](crate::arena::Arena::allocate).
+    unsafe fn room<'a>(
+        &self,
+        op: &'static str,
+        shape: &[usize],
+    ) -> Result<(Span<T>, &'a mut [T]), Error> {
         let arena = &mut self.state_mut().arena;
         let position = arena.position();
-        let room = is_countable(shape).then(|| arena.allocate(volume(shape)));
+        let room = is_countable(shape).then(|| {
+            // SAFETY: the caller's.
+            unsafe { arena.allocate(volume(shape)) }
+        });
         room.flatten().ok_or_else(|| {
             arena.rewind(position);
             Error::Memory {

@@ -110,13 +110,14 @@ impl Code {
         }
     }
 
-    pub(super) fn only_output(&self, op: &'static str) -> Result<usize, Error> {
+    /// The slot of the only output; `advice` says who takes several.
+    pub(super) fn only_output(&self, op: &'static str, advice: &str) -> Result<usize, Error> {
         match *self.outputs {
             [output] => Ok(output as usize),
             ref outputs => Err(Error::Argument {
                 op,
                 detail: format!(
-                    "the program has {} outputs, and this is about one: record one, or their sum with weights; vjp and jacobian take several",
+                    "the program has {} outputs, and this is about one: record one, or their sum with weights; {advice}",
                     outputs.len()
                 ),
             }),
@@ -141,6 +142,9 @@ impl Code {
         self.first() + run.start as usize
     }
 }
+
+/// Of programs at one input.
+pub(super) const TAKE_SEVERAL: &str = "vjp and jacobian take several";
 
 #[cold]
 pub(super) fn branch_changed<T: Real>(guard: &Guarded, x: T, y: T, point: Option<usize>) -> Error {

@@ -18,6 +18,7 @@ use crate::real::Real;
 use crate::rules::Op;
 
 /// What making a program and running it is made of.
+#[doc(hidden)]
 #[allow(private_interfaces, reason = "sealed")]
 pub trait Compiled: Wide {
     fn build(

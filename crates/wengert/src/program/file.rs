@@ -22,7 +22,7 @@ struct Stored {
     version: u32,
     /// Of which type the numbers are.
     numbers: String,
-    /// For each input, whether anything depends on it. A list and no number, so that a file that claims many
+    /// For each input, whether an instruction works on it, for readers. A list and no number, so that a file that claims many
     /// inputs is long.
     inputs: Vec<bool>,
     /// The bits of the constants as `f64`, since not every format has a NaN.

@@ -10,7 +10,7 @@ use crate::program::{Workspace, colour, pattern};
 use crate::real::Real;
 
 impl<T: Real> Workspace<T> {
-    /// The derivatives of each output (rows) by each input (columns) at `x`, forwards or in reverse, for whichever there are fewer.
+    /// The derivatives of each output (rows) by each input (columns) at `x`: in reverse if there are no more outputs than inputs, else forwards.
     ///
     /// # Errors
     ///
@@ -42,8 +42,8 @@ impl<T: Real> Workspace<T> {
         Ok((&self.results, view(&self.matrix, shape)))
     }
 
-    /// The derivatives of each output (rows) by some of the inputs (columns) at `x`; forwards, eight columns at a time, if those are fewer than
-    /// the outputs.
+    /// The derivatives of each output (rows) by some of the inputs (columns) at `x`, as [`Workspace::jacobian`] finds them; several rows or
+    /// columns at a time.
     ///
     /// The other inputs are data: a program that takes them as inputs need not be recorded again for others.
     ///
@@ -107,7 +107,7 @@ impl<T: Real> Workspace<T> {
         self.units.extend(more.map(|k| [k]));
     }
 
-    /// The second derivatives of the only output at `x`: a product for each input, eight at a time.
+    /// The second derivatives of the only output at `x`: a product for each input, several at a time.
     ///
     /// # Errors
     ///

@@ -35,7 +35,9 @@ use ndarray::Array2;
 
 use crate::error::Error;
 use crate::guards::{Compared as _, Side};
-use crate::program::code::{Code, Guarded, Kind, MAX_SLOTS, Question, Run, too_large};
+use crate::program::code::{
+    Code, Guarded, Kind, MAX_SLOTS, Question, Run, TAKE_SEVERAL, too_large,
+};
 use crate::real::Real;
 use crate::tape::Tape;
 use crate::var::Var;
@@ -241,6 +243,7 @@ impl<T: Real> Program<T> {
     }
 
     /// Memory for many runs.
+    #[must_use]
     pub fn workspace(&self) -> Workspace<T> {
         Workspace::new(&self.code, &self.constants)
     }
@@ -260,6 +263,7 @@ impl<T: Real> Program<T> {
     ///
     /// As [`Program::value`], or if there is not one output.
     pub fn gradient(&self, x: &[T]) -> Result<Vec<T>, Error> {
+        self.code.only_output("gradient", TAKE_SEVERAL)?;
         Ok(self.value_and_gradient(x)?.1)
     }
 
@@ -311,6 +315,8 @@ impl<T: Real> Program<T> {
     }
 
     /// The second derivative of the only output by each input at `x`: the diagonal of the Hessian.
+    ///
+    /// Which products it takes is found at each call; a [`Workspace`] finds it once.
     ///
     /// # Errors
     ///

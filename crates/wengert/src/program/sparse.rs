@@ -1,18 +1,20 @@
 //! Sparse Jacobians and Hessians: a few products instead of one for each row or column.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use ndarray::Array2;
 
 use crate::error::Error;
+use crate::program::code::TAKE_SEVERAL;
 use crate::program::cover::Cover;
 use crate::program::{Code, Program, Workspace, colour, pattern};
 use crate::real::Real;
 
 /// A matrix of which only some entries are kept, by rows (CSR).
 ///
-/// The features `faer` and `sprs` convert it, by `into`, to `faer::sparse::SparseRowMat<usize, f64>` and `sprs::CsMat<f64>`, for
+/// The features `faer` and `sprs` convert it, by `into`, to `faer::sparse::SparseRowMat<usize, T>` and `sprs::CsMat<T>`, for
 /// which there are solvers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sparse<T = f64> {
@@ -119,7 +121,7 @@ impl<T: Real> Sparse<T> {
 /// assert_eq!(hessian.to_dense(), chain.hessian(&[0.5; 100])?);
 /// # Ok::<(), wengert::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Pattern {
     /// The program that it is of.
     code: Arc<Code>,
@@ -129,6 +131,17 @@ pub struct Pattern {
     /// Of a Jacobian; or a Hessian's.
     forward: Vec<Product>,
     of: Matrix,
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pattern")
+            .field("of", &self.of)
+            .field("shape", &self.shape())
+            .field("entries", &self.len())
+            .field("products", &self.products())
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -279,7 +292,7 @@ impl<T: Real> Program<T> {
     ///
     /// If there is not one output.
     pub fn hessian_pattern(&self) -> Result<Pattern, Error> {
-        self.code.only_output("hessian_pattern")?;
+        self.code.only_output("hessian_pattern", TAKE_SEVERAL)?;
         Ok(Pattern::of_hessian(&self.code, self.inputs()))
     }
 }
@@ -355,7 +368,7 @@ impl<T: Real> Workspace<T> {
         } = pattern;
         let mut values = vec![T::zero(); pattern.len()];
         if pattern.of == Matrix::Hessian {
-            let output = code.only_output("sparse")?;
+            let output = code.only_output("sparse", TAKE_SEVERAL)?;
             let write = |number: usize, lane, found: &[T::Few]| {
                 for &(entry, place) in &forward[number].held {
                     values[entry as usize] = found[place as usize][lane];

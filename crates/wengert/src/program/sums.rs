@@ -164,7 +164,7 @@ pub trait Along<T>: Copy {
     fn negated(self) -> Self;
     /// Adds a tangent times a partial, as [`Num::passed_on`] does.
     fn add_product(&mut self, tangent: Self, partial: T);
-    /// Adds an adjoint, which is [`Along::is_none`] for nobody, times a partial. Where it is zero it absorbs that.
+    /// Adds an adjoint times a partial. The caller has skipped an adjoint that [`Along::is_none`]; one of several that is zero absorbs the partial.
     fn add_adjoint(&mut self, g: Self, partial: T);
 }
 

@@ -8,6 +8,7 @@ use pulp::Simd;
 use crate::program::sums::Along;
 
 /// A number type of which the widest registers hold [`Wide::LANES`].
+#[doc(hidden)]
 pub trait Wide: Copy + 'static {
     /// So many numbers side by side.
     type Few: Along<Self>

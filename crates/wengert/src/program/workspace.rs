@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::program::code::{Code, branch_changed, check_length};
+use crate::program::code::{Code, TAKE_SEVERAL, branch_changed, check_length};
 use crate::program::tables::{Tables, cleared};
 use crate::real::Real;
 
@@ -132,7 +132,7 @@ impl<T: Real> Workspace<T> {
     }
 
     pub(super) fn only_output(&self, op: &'static str) -> Result<usize, Error> {
-        self.code.only_output(op)
+        self.code.only_output(op, TAKE_SEVERAL)
     }
 
     pub(super) fn write_outputs(&mut self) -> &[T] {

@@ -57,7 +57,7 @@ pub struct Lanes<T: Real = f64> {
     /// The program that was split.
     code: Arc<Code>,
     constants: Arc<[T]>,
-    second: Second,
+    second: Arc<Second>,
     scratches: Scratches<T>,
 }
 
@@ -73,7 +73,7 @@ impl<T: Real> fmt::Debug for Lanes<T> {
 }
 
 /// In which products second derivatives by the shared inputs are found, once somebody asks.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct Second {
     hessian: OnceLock<Pattern>,
     /// For each product, where its direction is 1.
@@ -117,7 +117,7 @@ impl<T: Real> Lanes<T> {
             split: Split::of(code, shared, data),
             code: Arc::clone(code),
             constants: Arc::clone(constants),
-            second: Second::default(),
+            second: Arc::default(),
             scratches: Scratches::default(),
         }
     }
@@ -151,7 +151,10 @@ impl<T: Real> Lanes<T> {
             "with_data: {count} of a point's inputs are data, and it has {}",
             self.split.inputs
         );
-        Self::of(&self.code, &self.constants, self.shared_inputs(), count)
+        Self {
+            second: Arc::clone(&self.second),
+            ..Self::of(&self.code, &self.constants, self.shared_inputs(), count)
+        }
     }
 
     /// The points: a number for each shared input, and for each other input a column with a number for each point.

@@ -1,5 +1,6 @@
 //! What can be asked about data points one by one.
 
+use std::fmt;
 use std::sync::Mutex;
 
 use ndarray::{Array2, Array3};
@@ -13,13 +14,23 @@ use crate::real::Real;
 
 /// Data points, at which [`Lanes`] are run.
 ///
-/// Memory does not depend on the number of points, but for what is asked for one by one; [`Lanes`] keep it from one call to the next.
-#[derive(Clone, Debug)]
+/// Memory does not depend on the number of points, but for what is asked for one by one; [`Lanes`] keep that of the blocks from one call to the next.
+#[derive(Clone)]
 pub struct Over<'a, T: Real = f64> {
     pub(super) lanes: &'a Lanes<T>,
     pub(super) shared: &'a [T],
     pub(super) columns: Vec<&'a [T]>,
     pub(super) parallel: bool,
+}
+
+impl<T: Real> fmt::Debug for Over<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Over")
+            .field("lanes", self.lanes)
+            .field("points", &self.points())
+            .field("parallel", &self.parallel)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a, T: Real> Over<'a, T> {
@@ -100,15 +111,8 @@ impl<'a, T: Real> Over<'a, T> {
     }
 
     pub(super) fn only_output(&self, op: &'static str) -> Result<(), Error> {
-        match self.lanes.split.outputs.len() {
-            1 => Ok(()),
-            outputs => Err(Error::Argument {
-                op,
-                detail: format!(
-                    "the program has {outputs} outputs, and this is about one: record one, or their sum with weights; sum_and_jacobian and jacobians take several"
-                ),
-            }),
-        }
+        let advice = "sum_and_jacobian and jacobians take several";
+        self.lanes.code.only_output(op, advice).map(drop)
     }
 
     /// What the points share, computed.

@@ -1,5 +1,6 @@
 //! A sum over data points, recorded on a tape.
 
+use std::fmt;
 use std::sync::Arc;
 
 use ndarray::{Array1, ArrayD, ArrayViewD, IxDyn, arr0};
@@ -36,11 +37,21 @@ use crate::var::Var;
 /// assert!((line[0] - 2.0).abs() < 1e-3 && (line[1] - 1.0).abs() < 1e-3);
 /// # Ok::<(), wengert::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PointSum<T: Real = f64> {
     lanes: Arc<Lanes<T>>,
     columns: Arc<[Vec<T>]>,
     parallel: bool,
+}
+
+impl<T: Real> fmt::Debug for PointSum<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PointSum")
+            .field("lanes", &self.lanes)
+            .field("points", &self.columns.first().map_or(0, Vec::len))
+            .field("parallel", &self.parallel)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<T: Real> PointSum<T> {
@@ -146,7 +157,7 @@ impl<T: Real> PointSum<T> {
         let x: Vec<T> = x.iter().copied().collect();
         let answer = self.at(&x, ask);
         // At other inputs, by `Tape::repeat`, a branch may go another way.
-        Array1::from(crate::error::or_panic(answer)).into_dyn()
+        Array1::from(or_panic(answer)).into_dyn()
     }
 
     fn at<R>(
