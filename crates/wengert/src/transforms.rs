@@ -6,6 +6,10 @@ use crate::var::Var;
 /// What a derivative can be taken at: plain numbers, or scalars of an outer derivative.
 ///
 /// Sealed; implemented for `f64` and [`Var`].
+#[diagnostic::on_unimplemented(
+    message = "derivatives of a function are taken at `f64` or `Var`, not at `{Self}`",
+    note = "for `f32`, record on a tape of `Tape::new_f32()`, or use `Program::record_f32`"
+)]
 pub trait Point: Copy + sealed::Sealed {
     /// Inputs that are nodes of their own and stand at `x`; `beside` are other handles that the
     /// derivative meets, and `f` tells what handles the function has captured.

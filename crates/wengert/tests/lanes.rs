@@ -27,6 +27,12 @@ fn compare(what: &str, program: &Program, shared: usize, n: usize) {
 
     let values = over.values().unwrap();
     let jacobians = over.jacobians().unwrap();
+    let by_shared = over.jacobians_by_shared().unwrap();
+    assert_eq!(by_shared.dim(), (n, program.outputs(), shared));
+    assert_eq!(
+        over.clone().parallel().jacobians_by_shared().unwrap(),
+        by_shared
+    );
     let mut sums = vec![0.0; program.outputs()];
     let mut derivatives = Array2::<f64>::zeros((program.outputs(), shared));
     // At many points it would tell no more.
@@ -52,8 +58,12 @@ fn compare(what: &str, program: &Program, shared: usize, n: usize) {
         let jacobian = program.jacobian(&at(i)).unwrap();
         for (output, row) in jacobian.rows().into_iter().enumerate() {
             let scale = row.iter().fold(0.0_f64, |s, x| s.max(x.abs()));
-            for (k, &wanted) in row.iter().skip(shared).enumerate() {
+            let (by_head, by_own) = row.as_slice().unwrap().split_at(shared);
+            for (k, &wanted) in by_own.iter().enumerate() {
                 near(jacobians[[i, output, k]], wanted, scale);
+            }
+            for (k, &wanted) in by_head.iter().enumerate() {
+                near(by_shared[[i, output, k]], wanted, scale);
             }
             for (sum, &term) in derivatives.row_mut(output).iter_mut().zip(row) {
                 *sum += term;
@@ -305,7 +315,7 @@ fn wrong_numbers_of_columns_are_refused() {
         ),
         (
             lanes.over(&[1.0], &[&a]).unwrap_err(),
-            "1 columns were given",
+            "1 columns, one for each input that is not shared, were given where 2 are due",
         ),
         (
             lanes.over::<[f64]>(&[1.0], [&a[..], &b]).unwrap_err(),

@@ -153,6 +153,21 @@ fn over_data_points() {
 }
 
 #[test]
+fn a_million_points_keep_their_digits() {
+    let product = Program::record_f32(|x| x[0] * x[1], &[1.0; 2]).unwrap();
+    let lanes = product.lanes(1);
+    let column = vec![0.1_f32; 3_000_000];
+    let (sum, gradient) = lanes
+        .over(&[2.0], [&column])
+        .unwrap()
+        .sum_and_gradient()
+        .unwrap();
+    let wanted = 3e6 * f64::from(0.1_f32);
+    close("sum", &[sum], &[2.0 * wanted], 1e-6);
+    close("gradient", &gradient, &[wanted], 1e-6);
+}
+
+#[test]
 fn second_order_over_data_points() {
     let at = [0.5, 0.25, 1.0, 0.75, 0.5];
     let single = Program::record_f32(|x| mixed!(x)[1], &at.map(|x| x as f32)).unwrap();

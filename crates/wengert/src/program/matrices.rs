@@ -53,7 +53,8 @@ impl<T: Real> Workspace<T> {
     /// // What a line of two parameters lacks to three points.
     /// let errors = |x: &[wengert::Var]| [0, 1, 2].map(|i| x[2 + i] - (x[0] * i as f64 + x[1]));
     /// let program = Program::record(errors, &[1.0; 5])?;
-    /// let jacobian = program.workspace().jacobian_by(&[0.5, 1.0, 0.9, 1.6, 2.1], 0..2)?;
+    /// let mut workspace = program.workspace();
+    /// let jacobian = workspace.jacobian_by(&[0.5, 1.0, 0.9, 1.6, 2.1], 0..2)?;
     /// assert_eq!(jacobian, ndarray::arr2(&[[0.0, -1.0], [-1.0, -1.0], [-2.0, -1.0]]));
     /// # Ok::<(), wengert::Error>(())
     /// ```

@@ -51,8 +51,10 @@ pub use workspace::Workspace;
 /// A recorded function: owned, immutable, optimised, to be run at other inputs and on other threads.
 ///
 /// What the outputs do not need is left out, what occurs twice is computed once, and what depends on constants
-/// alone is computed at once. Nothing is done that could change a bit of a value, or the sign of a zero; a NaN stays a NaN. Derivatives are those of the list; where several contributions meet in an adjoint, their order,
-/// and so the last bits of their sum, may differ from the list's.
+/// alone is computed at once. Nothing is done that could change a bit of a value, or the sign of a zero; a NaN stays a NaN, of either sign.
+/// Derivatives are those of the list; where several contributions meet in an adjoint, their order, and so the last bits of their sum, may differ
+/// from the list's. What occurs twice has one adjoint: if its contributions cancel, an infinite partial beyond it is absorbed, where
+/// the list has two adjoints and a NaN.
 ///
 /// A branch that the recorded function took is noted with the comparison that led there. At an input where
 /// the answer would be another, running the program is refused ([`Error::BranchChanged`]). Nothing else is looked at:
@@ -70,7 +72,7 @@ pub use workspace::Workspace;
 /// # Ok::<(), wengert::Error>(())
 /// ```
 ///
-/// With the feature `serde` a program can be written to a file and read from it; what is read is checked first.
+/// With the feature `serde` a program can be written to a file and read from it; what is read is checked first. Its patterns are found anew.
 #[cfg_attr(
     feature = "serde",
     doc = "
@@ -179,10 +181,16 @@ impl Program<f32> {
     /// [`Program::record`] in `f32`.
     ///
     /// ```
-    /// use wengert::Program;
+    /// use wengert::{Program, Real, Var};
     ///
-    /// let program = Program::record_f32(|x| x[0] * x[1], &[1.0, 2.0])?;
-    /// assert_eq!(program.gradient(&[3.0_f32, 0.5])?, [0.5, 3.0]);
+    /// // For both types; a number is then `T::of`, for a literal has only one.
+    /// fn energy<T: Real>(x: &[Var<T>]) -> Var<T> {
+    ///     x[0] * x[1] * T::of(0.5)
+    /// }
+    /// let single = Program::record_f32(energy, &[1.0, 2.0])?;
+    /// assert_eq!(single.gradient(&[3.0_f32, 0.5])?, [0.25, 1.5]);
+    /// let double = Program::record(energy, &[1.0, 2.0])?;
+    /// assert_eq!(double.gradient(&[3.0_f64, 0.5])?, [0.25, 1.5]);
     /// # Ok::<(), wengert::Error>(())
     /// ```
     ///

@@ -16,6 +16,25 @@ use crate::real::Real;
 ///
 /// The features `faer` and `sprs` convert it, by `into`, to `faer::sparse::SparseRowMat<usize, T>` and `sprs::CsMat<T>`, for
 /// which there are solvers.
+#[cfg_attr(
+    feature = "faer",
+    doc = "
+```
+use faer::prelude::*;
+use wengert::{Program, Var};
+
+let chain = |x: &[Var]| (1..9).map(|i| (x[i] - x[i - 1] * 0.5).square()).sum::<Var>() + x[0].square();
+let program = Program::record(chain, &[1.0; 9])?;
+let pattern = program.hessian_pattern()?;
+let mut workspace = program.workspace();
+let gradient = workspace.value_and_gradient(&[1.0; 9])?.1;
+let g = faer::Col::from_fn(9, |i| gradient[i]);
+let hessian: faer::sparse::SparseRowMat<usize, f64> = workspace.sparse(&pattern, &[1.0; 9])?.into();
+let step = hessian.to_col_major()?.sp_cholesky(faer::Side::Lower)?.solve(&g);
+assert!((0..9).all(|i| (step[i] - 1.0).abs() < 1e-12)); // the minimum is at 0
+# Ok::<(), Box<dyn std::error::Error>>(())
+```"
+)]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sparse<T = f64> {
     places: Arc<Places>,

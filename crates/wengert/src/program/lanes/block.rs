@@ -169,13 +169,14 @@ impl<'a, T: Real> Block<'a, T> {
         }
     }
 
-    /// The totals of what the points share, of all sweeps; and their tangents.
-    pub(super) fn totals(&self) -> [Vec<T>; 2] {
-        let all = |totals: &Aligned<T>| {
-            let totals = T::few(totals).iter();
-            totals.map(|few| pairwise(few.as_ref())).collect()
-        };
-        self.scratch.totals.each_ref().map(all)
+    /// Adds the totals of what the points share, of all sweeps, and their tangents.
+    pub(super) fn add_totals(&self, to: &mut [Vec<f64>; 2]) {
+        for (to, totals) in to.iter_mut().zip(&self.scratch.totals) {
+            let totals = T::few(totals);
+            for (sum, few) in to.iter_mut().zip(totals) {
+                *sum += pairwise(few.as_ref()).as_f64();
+            }
+        }
     }
 
     /// The adjoints of some outputs' values at each point.

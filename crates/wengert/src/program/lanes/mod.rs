@@ -90,7 +90,7 @@ impl<T: Real> Program<T> {
     /// let error = Program::record(|p| (p[0] * p[2] + p[1] - p[3]).square(), &[1.0; 4])?;
     /// let lanes = error.lanes(2);
     /// let (x, y) = ([0.0, 1.0, 2.0], [1.0, 3.0, 5.0]);
-    /// let (sum, gradient) = lanes.over(&[2.0, 0.0], &[&x, &y])?.sum_and_gradient()?;
+    /// let (sum, gradient) = lanes.over(&[2.0, 0.0], [&x, &y])?.sum_and_gradient()?;
     /// assert_eq!(sum, 3.0);
     /// assert_eq!(gradient, [-6.0, -6.0]);
     /// # Ok::<(), wengert::Error>(())
@@ -159,7 +159,8 @@ impl<T: Real> Lanes<T> {
 
     /// The points: a number for each shared input, and for each other input a column with a number for each point.
     ///
-    /// Columns are slices, arrays or vectors.
+    /// Columns are slices, arrays `[T; N]` or vectors. Of an ndarray with a row for each point they are
+    /// `data.columns().into_iter().map(|column| column.to_vec())`, collected.
     ///
     /// # Errors
     ///
@@ -171,7 +172,8 @@ impl<T: Real> Lanes<T> {
     ) -> Result<Over<'a, T>, Error> {
         let columns: Vec<&[T]> = columns.into_iter().map(AsRef::as_ref).collect();
         check_length("over", "shared inputs", shared.len(), self.shared_inputs())?;
-        check_length("over", "columns", columns.len(), self.split.inputs)?;
+        let what = "columns, one for each input that is not shared,";
+        check_length("over", what, columns.len(), self.split.inputs)?;
         if columns.is_empty() {
             return Err(Error::Argument {
                 op: "over",
@@ -197,6 +199,11 @@ impl<T: Real> Lanes<T> {
             columns,
             parallel: false,
         })
+    }
+
+    /// The same program where every input is a point's own, with derivatives by those that are shared here.
+    fn sharing_nothing(&self) -> Self {
+        Self::of(&self.code, &self.constants, 0, self.split.inputs)
     }
 
     fn shared_inputs(&self) -> usize {

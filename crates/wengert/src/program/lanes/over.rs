@@ -74,7 +74,7 @@ impl<'a, T: Real> Over<'a, T> {
     /// For each point, the derivatives of each output by each of the point's own inputs but [data](Lanes::with_data): points, outputs,
     /// inputs.
     ///
-    /// For derivatives by all inputs, share none: `program.lanes(0)`.
+    /// Those by shared inputs are [`Over::jacobians_by_shared`].
     ///
     /// # Errors
     ///
@@ -86,6 +86,41 @@ impl<'a, T: Real> Over<'a, T> {
             block.write_jacobians(matrices);
         })?;
         Ok(jacobians)
+    }
+
+    /// For each point, the derivatives of each output by each of the shared inputs: points, outputs, shared inputs.
+    ///
+    /// Residuals of a fit, whose parameters all points share, are to be had so, and their Jacobian is this one's first two axes as one. Where
+    /// the gradient of a sum is sought, [`Over::sum_and_gradient`] needs a part of the time and no such array.
+    ///
+    /// ```
+    /// use ndarray::arr3;
+    /// use wengert::Program;
+    ///
+    /// // What a line lacks to a point: two parameters, then x and y.
+    /// let lacks = Program::record(|p| p[3] - (p[0] * p[2] + p[1]), &[1.0; 4])?;
+    /// let lanes = lacks.lanes(2);
+    /// let over = lanes.over(&[2.0, 0.0], [&[0.0, 1.0, 2.0], &[1.0, 3.0, 5.0]])?;
+    /// let found = over.jacobians_by_shared()?;
+    /// assert_eq!(found, arr3(&[[[0.0, -1.0]], [[-1.0, -1.0]], [[-2.0, -1.0]]]));
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If a branch would go another way at a point.
+    pub fn jacobians_by_shared(&self) -> Result<Array3<T>, Error> {
+        let lanes = self.lanes.sharing_nothing();
+        let same = self.shared.iter().map(|&x| vec![x; self.points()]);
+        let same: Vec<Vec<T>> = same.collect();
+        let columns = same.iter().map(Vec::as_slice);
+        let over = Over {
+            lanes: &lanes,
+            shared: &[],
+            columns: columns.chain(self.columns.iter().copied()).collect(),
+            parallel: self.parallel,
+        };
+        over.jacobians()
     }
 
     /// [`Over::values`] and [`Over::jacobians`], which residuals are asked for together, in one run.

@@ -14,6 +14,10 @@ use crate::real::Real;
 /// Blocks in a part at least: a part begins with zeroes and ends with sums for all that the points share.
 const PART_BLOCKS: usize = 2;
 
+/// So many blocks are added up in the points' own type of number, sums of them as `f64`: in `f32` alone, millions of points would leave
+/// few of the digits.
+const BLOCKS_TOGETHER: usize = 16;
+
 /// What is added up.
 #[derive(Clone, Copy, PartialEq)]
 enum Sweep {
@@ -25,22 +29,28 @@ enum Sweep {
 }
 
 /// A part of the sums, over some points: of the outputs; of the adjoints of what the points share, for each output; and of their tangents.
-struct Partial<T> {
-    outputs: Vec<T>,
-    totals: [Vec<T>; 2],
+struct Partial {
+    outputs: Vec<f64>,
+    totals: [Vec<f64>; 2],
 }
 
-impl<T: Real> Partial<T> {
+impl Partial {
     fn add(mut self, other: &Self) -> Self {
         let pairs = [(&mut self.outputs, &other.outputs)];
         let totals = self.totals.iter_mut().zip(&other.totals);
         for (sums, terms) in pairs.into_iter().chain(totals) {
-            for (sum, &term) in sums.iter_mut().zip(terms) {
+            for (sum, term) in sums.iter_mut().zip(terms) {
                 *sum += term;
             }
         }
         self
     }
+}
+
+/// [`Partial`] over all points.
+struct Sums<T> {
+    outputs: Vec<T>,
+    totals: [Vec<T>; 2],
 }
 
 impl<'a, T: Real> Over<'a, T> {
@@ -65,6 +75,8 @@ impl<'a, T: Real> Over<'a, T> {
     }
 
     /// The sum of each output over the points, and the derivatives of each sum (rows) by the shared inputs (columns).
+    ///
+    /// It takes a sweep over the points, and room for adjoints of all that they share, for each output: it is for few.
     ///
     /// # Errors
     ///
@@ -164,7 +176,7 @@ impl<'a, T: Real> Over<'a, T> {
         self.sum_hvp(&direction)
     }
 
-    fn add_up(&self, shared: &Workspace<T>, sweep: Sweep) -> Result<Partial<T>, Error> {
+    fn add_up(&self, shared: &Workspace<T>, sweep: Sweep) -> Result<Sums<T>, Error> {
         let (lanes, points) = (self.lanes, self.points());
         let (sweeps, orders) = match sweep {
             Sweep::Values => (0, 0),
@@ -174,41 +186,49 @@ impl<'a, T: Real> Over<'a, T> {
         let width = lanes.width();
         let blocks = points.div_ceil(width);
         let each = blocks.div_ceil(PARTS).max(PART_BLOCKS) * width;
-        let of_part = |block: &mut Block<'_, T>, k: usize| -> Result<Partial<T>, Error> {
-            let mut outputs = vec![T::zero(); lanes.split.outputs.len()];
-            block.clear_totals(sweeps, orders);
+        let zeros = |orders: usize| Partial {
+            outputs: vec![0.0; lanes.split.outputs.len()],
+            totals: [0, 1].map(|order| {
+                let sweeps = if order < orders { sweeps } else { 0 };
+                vec![0.0; sweeps * shared.values.len()]
+            }),
+        };
+        let of_part = |block: &mut Block<'_, T>, k: usize| -> Result<Partial, Error> {
+            let mut sums = zeros(orders);
             let end = points.min((k + 1) * each);
-            for start in (k * each..end).step_by(width) {
-                block.load(&self.columns, start, width.min(end - start));
-                block.forward()?;
-                for (sum, &slot) in outputs.iter_mut().zip(&lanes.split.outputs) {
-                    *sum += block.sum_of(slot);
-                }
-                match sweep {
-                    Sweep::Values => {}
-                    Sweep::Adjoints => {
-                        for output in 0..sweeps {
-                            block.pull_back(Sought::Shared(output));
+            for first in (k * each..end).step_by(BLOCKS_TOGETHER * width) {
+                block.clear_totals(sweeps, orders);
+                let last = end.min(first + BLOCKS_TOGETHER * width);
+                for start in (first..last).step_by(width) {
+                    block.load(&self.columns, start, width.min(last - start));
+                    block.forward()?;
+                    for (sum, &slot) in sums.outputs.iter_mut().zip(&lanes.split.outputs) {
+                        *sum += block.sum_of(slot).as_f64();
+                    }
+                    match sweep {
+                        Sweep::Values => {}
+                        Sweep::Adjoints => {
+                            for output in 0..sweeps {
+                                block.pull_back(Sought::Shared(output));
+                            }
+                        }
+                        Sweep::Second => {
+                            block.push_forward();
+                            block.pull_back_twice(Sought::Shared(0));
                         }
                     }
-                    Sweep::Second => {
-                        block.push_forward();
-                        block.pull_back_twice(Sought::Shared(0));
-                    }
                 }
+                block.add_totals(&mut sums.totals);
             }
-            let totals = block.totals();
-            Ok(Partial { outputs, totals })
+            Ok(sums)
         };
         let room = || Block::new(lanes, [&shared.values, &shared.tables.tangents]);
         let found = share_out(points.div_ceil(each), self.parallel, room, of_part)?;
-        let mut all = Partial {
-            outputs: vec![T::zero(); lanes.split.outputs.len()],
-            totals: [const { Vec::new() }; 2],
-        };
-        for totals in &mut all.totals[..orders] {
-            totals.resize(sweeps * shared.values.len(), T::zero());
-        }
-        Ok(found.iter().fold(all, Partial::add))
+        let all = found.iter().fold(zeros(orders), Partial::add);
+        let narrow = |sums: Vec<f64>| sums.into_iter().map(T::of).collect();
+        Ok(Sums {
+            outputs: narrow(all.outputs),
+            totals: all.totals.map(narrow),
+        })
     }
 }
