@@ -40,6 +40,7 @@ pub(super) fn hessian(code: &Code, n: usize) -> Vec<Vec<u32>> {
         let pairs = pairs.iter().map(|&(a, b)| [sets[a], sets[b]]);
         meetings.extend(pairs.filter(|pair| !pair.contains(&EMPTY)));
     });
+    let meetings = taken_apart(&unions, meetings);
     let mut sets = Sets::new(unions, meetings.iter().flatten().copied());
     let mut upper = Upper::new(n);
     for [a, b] in meetings {
@@ -50,6 +51,53 @@ pub(super) fn hessian(code: &Code, n: usize) -> Vec<Vec<u32>> {
         sets.let_go(b);
     }
     upper.mirrored()
+}
+
+/// Of more parts a set is not taken apart.
+const MOST_PARTS: usize = 4;
+
+/// The same meetings; where a set is a large one, which others grow out of too, and little else, of these parts instead.
+///
+/// A state of a long sum beside its own observation is a set of its own, all of whose pairs but few the states before it have had; of the
+/// states alone that is known.
+fn taken_apart(unions: &Unions, meetings: Vec<[Set; 2]>) -> Vec<[Set; 2]> {
+    let mut uses = vec![0_u32; unions.end() as usize];
+    for &set in meetings.iter().flatten() {
+        uses[set as usize] = 1;
+    }
+    let asked = uses.clone();
+    let mut within = vec![0_u32; uses.len()];
+    for union in (0..unions.end()).rev().filter(|&set| unions.is_union(set)) {
+        if uses[union as usize] > 0 {
+            for &part in unions.parts(union) {
+                uses[part as usize] += 1;
+                within[part as usize] += 1;
+            }
+        }
+    }
+    let parts = |set: Set| -> Vec<Set> {
+        let is_shared = |part: &Set| {
+            let part = *part as usize;
+            within[part] + asked[part] > 1
+        };
+        if unions.is_union(set) && within[set as usize] == 0 {
+            let parts = unions.parts(set);
+            let mut large = parts.iter().filter(|&&part| unions.is_union(part));
+            if parts.len() <= MOST_PARTS && large.any(is_shared) {
+                return parts.to_vec();
+            }
+        }
+        vec![set]
+    };
+    let mut all = Vec::with_capacity(meetings.len());
+    for [a, b] in meetings {
+        let (of_a, of_b) = (parts(a), parts(b));
+        for (k, &x) in of_a.iter().enumerate() {
+            let from = if a == b { k } else { 0 };
+            all.extend(of_b[from..].iter().map(|&y| [x, y]));
+        }
+    }
+    all
 }
 
 /// Whether the partials are constants, piece by piece.

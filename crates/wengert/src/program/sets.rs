@@ -54,17 +54,17 @@ impl Unions {
         set
     }
 
-    fn is_union(&self, set: Set) -> bool {
+    pub(super) fn is_union(&self, set: Set) -> bool {
         set as usize > self.inputs
     }
 
-    fn parts(&self, union: Set) -> &[Set] {
+    pub(super) fn parts(&self, union: Set) -> &[Set] {
         let k = union as usize - self.inputs - 1;
         &self.parts[self.starts[k]..self.starts[k + 1]]
     }
 
     /// One more than the highest number.
-    fn end(&self) -> Set {
+    pub(super) fn end(&self) -> Set {
         (self.inputs + self.starts.len()) as Set
     }
 }
