@@ -181,7 +181,7 @@ fn second_order_over_data_points() {
     let hessian = wide_over.sum_hessian().unwrap();
     close("Hessian", &over.sum_hessian().unwrap(), &hessian, 1e-5);
     let diagonal = over.sum_hessian_diagonal().unwrap();
-    close("diagonal", &diagonal, &hessian.diag(), 1e-5);
+    close("diagonal", &diagonal, hessian.diag(), 1e-5);
 
     // The same sum, recorded on a tape.
     let loss = PointSum::new(single.lanes(2), &columns).unwrap();
