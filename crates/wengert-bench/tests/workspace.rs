@@ -30,4 +30,9 @@ fn nothing_is_allocated_after_the_first_call() {
     let first = all();
     let (allocations, second) = allocations_of(all);
     assert_eq!((allocations, second), (0, first));
+
+    // A program asked directly allocates its answer alone.
+    let gradient = one.gradient(&x).unwrap();
+    let (allocations, again) = allocations_of(|| one.gradient(&x).unwrap());
+    assert_eq!((allocations, again), (1, gradient));
 }

@@ -9,7 +9,6 @@ use crate::list::{Aux, List, Node, Term};
 use crate::num::Arg;
 use crate::real::Real;
 use crate::rules::Op;
-use crate::rules::expand::{Elementwise, Visitor};
 use crate::rules::structural::TensorOp;
 use crate::tape::Tape;
 use crate::tensor::{Shape, Tensor, record, record_elementwise};
@@ -83,23 +82,13 @@ impl fmt::Display for Argument {
 /// The places of a scalar operation in order: each an operand with its partial, or a constant.
 pub(crate) type Places<T> = SmallVec<[Result<(u32, T), T>; 3]>;
 
-/// How many inputs and parameters an operation has.
-pub(crate) struct Arity;
-
-impl Visitor for Arity {
-    type Output = (usize, usize);
-    fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) -> Self::Output {
-        (A, P)
-    }
-}
-
 impl<T: Real> Aux<T> {
     fn arguments(&self) -> Vec<Argument> {
         let mut operands = self.operands.iter().map(|&id| Argument::Node(id as usize));
         let TensorOp::Map(map) = &self.op else {
             return operands.collect();
         };
-        let (inputs, params) = map.op.visit(Arity);
+        let (inputs, params) = map.op.arity();
         let constants = map.constants.iter().take(inputs);
         let mut arguments: Vec<Argument> = constants
             .filter_map(|constant| constant.map(Argument::Constant).or_else(|| operands.next()))
@@ -135,7 +124,7 @@ impl<T: Real> List<T> {
         let (own, pair, count) = match node.op() {
             Op::pair => (id, *node, 2),
             op => {
-                let (inputs, params) = op.visit(Arity);
+                let (inputs, params) = op.arity();
                 match inputs + params {
                     3 => (node.operand(0), self.node(node.operand(0)), 3),
                     count => (id, *node, count),
@@ -345,7 +334,7 @@ impl<T: Real> Tape<T> {
         if matches!(node.op(), Op::sum | Op::dot) {
             return self.repeat_many(node.op(), &list.places(index as u32, &node), operands);
         }
-        let (inputs, _) = node.op().visit(Arity);
+        let (inputs, _) = node.op().arity();
         let mut args: SmallVec<[Arg<Tensor<T>>; 3]> = SmallVec::new();
         let mut params: SmallVec<[f64; 2]> = SmallVec::new();
         for (k, place) in list.places(index as u32, &node).into_iter().enumerate() {

@@ -295,7 +295,7 @@ pub(crate) fn record_elementwise<T: Real>(
 pub(crate) fn record_slices<T: Real>(op: Op, x: &[Tensor<T>], p: &[f64]) -> Tensor<T> {
     assert_eq!(
         (x.len(), p.len()),
-        op.visit(crate::inspect::Arity),
+        op.arity(),
         "{}: as many inputs and parameters as the operation has",
         op.name()
     );

@@ -16,7 +16,7 @@ impl<T: Real> CostFunction for Program<T> {
     type Output = T;
 
     fn cost(&self, x: &Vec<T>) -> Result<T, Error> {
-        let mut workspace = self.workspace();
+        let mut workspace = self.lent();
         workspace.only_output("cost")?;
         Ok(workspace.value(x)?[0])
     }

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use crate::error::Error;
 use crate::guards::{Asked, Side};
-use crate::inspect::Arity;
 use crate::list::{List, Node, Nodes, State, Term};
 use crate::program::instructions::{Builder, Place};
 use crate::program::schedule::schedule;
@@ -136,7 +135,7 @@ impl<T: Real> Walk<'_, T> {
             Op::sum | Op::dot => return self.place_of_many(id, op),
             _ => {}
         }
-        let (inputs, params) = op.visit(Arity);
+        let (inputs, params) = op.arity();
         let count = inputs + params;
         // An operation with three places keeps the first two in the pair before it.
         let own = if count == 3 { node.operand(0) } else { id };

@@ -96,7 +96,7 @@ impl Code {
     pub(super) fn each_operand(&self, kind: Kind, args: &[u32; 3], each: impl FnMut(usize)) {
         match kind {
             Kind::Rule(op) => {
-                let (inputs, _) = op.visit(crate::inspect::Arity);
+                let (inputs, _) = op.arity();
                 args[..inputs]
                     .iter()
                     .map(|&slot| slot as usize)

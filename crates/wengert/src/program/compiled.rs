@@ -11,7 +11,7 @@ use crate::num::{Dual, N};
 use crate::program::code::Code;
 use crate::program::dispatch::Baseline;
 use crate::program::instructions::Evaluate;
-use crate::program::lanes::{Block, Sought, block};
+use crate::program::lanes::{Block, Sought, block, write};
 use crate::program::wide::Wide;
 use crate::program::{build, directions, replay};
 use crate::real::Real;
@@ -47,7 +47,13 @@ pub trait Compiled: Wide {
         tangents: &[Self::Few],
         adjoints: (&mut [Self], &mut [Self::Few]),
     );
-    fn run_block(block: &mut Block<'_, Self>)
+    fn run_block(block: &mut Block<'_, Self>) -> Result<(), Error>
+    where
+        Self: Real;
+    fn write_values(block: &Block<'_, Self>, rows: &mut [Self])
+    where
+        Self: Real;
+    fn write_jacobians(block: &mut Block<'_, Self>, matrices: &mut [Self])
     where
         Self: Real;
     fn push_block(block: &mut Block<'_, Self>)
@@ -121,8 +127,16 @@ macro_rules! compiled {
                 directions::pull_twice(code, values, tangents, adjoints);
             }
             $(#[$inline])?
-            fn run_block(block: &mut Block<'_, Self>) {
-                block::run(block);
+            fn run_block(block: &mut Block<'_, Self>) -> Result<(), Error> {
+                block::run(block)
+            }
+            $(#[$inline])?
+            fn write_values(block: &Block<'_, Self>, rows: &mut [Self]) {
+                write::values(block, rows);
+            }
+            $(#[$inline])?
+            fn write_jacobians(block: &mut Block<'_, Self>, matrices: &mut [Self]) {
+                write::jacobians(block, matrices);
             }
             $(#[$inline])?
             fn push_block(block: &mut Block<'_, Self>) {

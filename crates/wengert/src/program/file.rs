@@ -94,7 +94,7 @@ impl Stored {
             let all = code.args_of(run).iter();
             let (op, args) = match run.kind {
                 Kind::Rule(op) => {
-                    let (a, p) = op.visit(crate::inspect::Arity);
+                    let (a, p) = op.arity();
                     (op.name(), all.map(|args| args[..a + p].to_vec()).collect())
                 }
                 Kind::Sum => {
@@ -206,6 +206,7 @@ impl Stored {
         Ok(Program {
             code: Arc::new(code),
             constants: constants.into(),
+            workspaces: Arc::default(),
         })
     }
 }

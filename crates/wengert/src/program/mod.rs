@@ -18,6 +18,7 @@ mod instructions;
 mod lanes;
 mod matrices;
 mod pattern;
+mod pool;
 mod replay;
 mod schedule;
 mod sets;
@@ -38,6 +39,7 @@ use crate::guards::{Compared as _, Side};
 use crate::program::code::{
     Code, Guarded, Kind, MAX_SLOTS, Question, Run, TAKE_SEVERAL, too_large,
 };
+use crate::program::pool::{Lent, Pool};
 use crate::real::Real;
 use crate::tape::Tape;
 use crate::var::Var;
@@ -87,7 +89,8 @@ assert_eq!(read.gradient(&[3.0, 0.5])?, program.gradient(&[3.0, 0.5])?);
 ```"
 )]
 ///
-/// For many runs, a [`Workspace`] keeps the memory between them; any number of threads can have one each.
+/// The memory of a run is kept for the next, so that all that is allocated is the answer. A [`Workspace`] spares that too: it lends its
+/// answers. Any number of threads can share a program, or have a workspace each.
 #[cfg_attr(
     feature = "argmin",
     doc = "
@@ -113,6 +116,7 @@ assert!(best.iter().all(|x| (x - 1.0).abs() < 1e-6));
 pub struct Program<T: Real = f64> {
     code: Arc<Code>,
     constants: Arc<[T]>,
+    workspaces: Arc<Pool<Workspace<T>>>,
 }
 
 impl<T: Real> fmt::Debug for Program<T> {
@@ -256,13 +260,18 @@ impl<T: Real> Program<T> {
         Workspace::new(&self.code, &self.constants)
     }
 
+    /// A workspace that an earlier call has left.
+    fn lent(&self) -> Lent<'_, Workspace<T>> {
+        self.workspaces.lend(|| self.workspace())
+    }
+
     /// The outputs at `x`.
     ///
     /// # Errors
     ///
     /// If `x` has not as many numbers as there are inputs, or a branch would go another way.
     pub fn value(&self, x: &[T]) -> Result<Vec<T>, Error> {
-        Ok(self.workspace().value(x)?.to_vec())
+        Ok(self.lent().value(x)?.to_vec())
     }
 
     /// The gradient of the only output at `x`.
@@ -281,7 +290,7 @@ impl<T: Real> Program<T> {
     ///
     /// As [`Program::value`], or if there is not one output.
     pub fn value_and_gradient(&self, x: &[T]) -> Result<(T, Vec<T>), Error> {
-        let mut workspace = self.workspace();
+        let mut workspace = self.lent();
         let (value, gradient) = workspace.value_and_gradient(x)?;
         Ok((value, gradient.to_vec()))
     }
@@ -292,7 +301,7 @@ impl<T: Real> Program<T> {
     ///
     /// As [`Program::value`], or if `v` has another length than `x`.
     pub fn jvp(&self, x: &[T], v: &[T]) -> Result<Vec<T>, Error> {
-        Ok(self.workspace().jvp(x, v)?.to_vec())
+        Ok(self.lent().jvp(x, v)?.to_vec())
     }
 
     /// The product of a cotangent, one number for each output, with the Jacobian at `x`.
@@ -301,7 +310,7 @@ impl<T: Real> Program<T> {
     ///
     /// As [`Program::value`], or if `u` has not as many numbers as there are outputs.
     pub fn vjp(&self, x: &[T], u: &[T]) -> Result<Vec<T>, Error> {
-        Ok(self.workspace().vjp(x, u)?.to_vec())
+        Ok(self.lent().vjp(x, u)?.to_vec())
     }
 
     /// The derivatives of each output (rows) by each input (columns) at `x`.
@@ -310,7 +319,7 @@ impl<T: Real> Program<T> {
     ///
     /// As [`Program::value`].
     pub fn jacobian(&self, x: &[T]) -> Result<Array2<T>, Error> {
-        Ok(self.workspace().jacobian(x)?.to_owned())
+        Ok(self.lent().jacobian(x)?.to_owned())
     }
 
     /// The product of the only output's Hessian at `x` with `v`.
@@ -319,18 +328,16 @@ impl<T: Real> Program<T> {
     ///
     /// As [`Program::value`], or if there is not one output, or `v` has another length than `x`.
     pub fn hvp(&self, x: &[T], v: &[T]) -> Result<Vec<T>, Error> {
-        Ok(self.workspace().hvp(x, v)?.to_vec())
+        Ok(self.lent().hvp(x, v)?.to_vec())
     }
 
     /// The second derivative of the only output by each input at `x`: the diagonal of the Hessian.
-    ///
-    /// Which products it takes is found at each call; a [`Workspace`] finds it once.
     ///
     /// # Errors
     ///
     /// As [`Program::value`], or if there is not one output.
     pub fn hessian_diagonal(&self, x: &[T]) -> Result<Vec<T>, Error> {
-        Ok(self.workspace().hessian_diagonal(x)?.to_vec())
+        Ok(self.lent().hessian_diagonal(x)?.to_vec())
     }
 
     /// The second derivatives of the only output at `x`.
@@ -339,7 +346,7 @@ impl<T: Real> Program<T> {
     ///
     /// As [`Program::value`], or if there is not one output.
     pub fn hessian(&self, x: &[T]) -> Result<Array2<T>, Error> {
-        Ok(self.workspace().hessian(x)?.to_owned())
+        Ok(self.lent().hessian(x)?.to_owned())
     }
 }
 
@@ -391,6 +398,7 @@ impl<T: Real> Tape<T> {
         Ok(Program {
             code: Arc::new(code),
             constants: constants.into(),
+            workspaces: Arc::default(),
         })
     }
 }

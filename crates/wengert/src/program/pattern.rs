@@ -1,6 +1,5 @@
 //! Which derivatives can be other than zero.
 
-use crate::inspect::Arity;
 use crate::program::sets::{EMPTY, Set, Sets, Unions, alone};
 use crate::program::{Code, Kind};
 use crate::rules::Op;
@@ -155,7 +154,7 @@ fn walk(code: &Code, n: usize, mut operation: impl FnMut(Op, &[Set])) -> (Unions
             }
             match run.kind {
                 Kind::Rule(op) => {
-                    let (inputs, _) = op.visit(Arity);
+                    let (inputs, _) = op.arity();
                     parts.extend(args[..inputs].iter().map(|&slot| set_of[slot as usize]));
                     operation(op, &parts);
                 }

@@ -24,6 +24,16 @@ pub(crate) trait Visitor {
     fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) -> Self::Output;
 }
 
+/// How many inputs and parameters an operation has.
+pub(crate) struct Arity;
+
+impl Visitor for Arity {
+    type Output = (usize, usize);
+    fn visit<E: Elementwise<A, P>, const A: usize, const P: usize>(self) -> Self::Output {
+        (A, P)
+    }
+}
+
 /// A number with tangents along three directions, for derivatives up to the third.
 pub type Dual3 = Dual<Dual<Dual<N<f64>>>>;
 
@@ -163,6 +173,12 @@ macro_rules! elementwise {
                     Op::dot => "dot",
                     $(Op::$name => stringify!($name),)*
                 }
+            }
+
+            /// How many inputs and parameters an operation of the table has.
+            #[inline]
+            pub(crate) fn arity(self) -> (usize, usize) {
+                self.visit($crate::rules::expand::Arity)
             }
 
             #[inline]

@@ -2,7 +2,6 @@
 
 use std::marker::PhantomData;
 use std::ops::Range;
-use std::sync::Mutex;
 
 use pulp::Arch;
 
@@ -12,9 +11,11 @@ use crate::program::code::branch_changed;
 use crate::program::dispatch::Run as _;
 use crate::program::lanes::aligned::Aligned;
 use crate::program::lanes::kernels::{Carried, Forward, Reverse, Tangents};
+use crate::program::lanes::scratch::Scratch;
 use crate::program::lanes::split::PointRun;
 use crate::program::lanes::sums::PointSums;
 use crate::program::lanes::{BY_OWN, BY_SHARED, Lanes, Movers, SHARED};
+use crate::program::pool::Lent;
 use crate::program::{Kind, Run};
 use crate::real::Real;
 
@@ -61,45 +62,24 @@ impl Sought {
     }
 }
 
-/// A block's memory.
-#[derive(Debug)]
-pub(super) struct Scratch<T> {
-    values: Aligned<T>,
-    tangents: Aligned<T>,
-    /// Adjoints, and their tangents.
-    adjoints: [Aligned<T>; 2],
-    totals: [Aligned<T>; 2],
-}
-
-impl<T> Default for Scratch<T> {
-    fn default() -> Self {
-        Self {
-            values: Aligned::default(),
-            tangents: Aligned::default(),
-            adjoints: Default::default(),
-            totals: Default::default(),
-        }
-    }
-}
-
 /// The numbers of some points: one after another for each slot.
 pub(crate) struct Block<'a, T: Real> {
-    lanes: &'a Lanes<T>,
+    pub(super) lanes: &'a Lanes<T>,
     /// What the points share: values, and tangents.
     shared: [&'a [T]; 2],
     arch: Arch,
-    width: usize,
+    pub(super) width: usize,
     /// Points in use; the others repeat the last one.
     points: usize,
     /// The first point, for messages.
     start: usize,
-    scratch: Scratch<T>,
+    pub(super) scratch: Lent<'a, Scratch<T>>,
 }
 
 impl<'a, T: Real> Block<'a, T> {
     pub(super) fn new(lanes: &'a Lanes<T>, shared: [&'a [T]; 2]) -> Self {
         let width = lanes.width();
-        let mut scratch = lanes.scratches.take();
+        let mut scratch = lanes.scratches.lend(Scratch::default);
         let numbers = lanes.split.slots() * width;
         scratch.values.resize(numbers);
         Self {
@@ -142,17 +122,19 @@ impl<'a, T: Real> Block<'a, T> {
         pairwise(&self.scratch.values[slot as usize * self.width..][..self.points])
     }
 
+    /// Runs every instruction at the block's points, and asks every question again.
     pub(super) fn forward(&mut self) -> Result<(), Error> {
-        T::run_block(self);
-        for guard in &self.lanes.split.guards {
-            for point in 0..self.points {
-                let [x, y] = guard.sides.map(|slot| self.number(slot, point));
-                if !guard.asked.holds(x, y) {
-                    return Err(branch_changed(guard, x, y, Some(self.start + point)));
-                }
-            }
-        }
-        Ok(())
+        T::run_block(self)
+    }
+
+    /// Writes the outputs' values, those of a point after those of another.
+    pub(super) fn write_values(&self, rows: &mut [T]) {
+        T::write_values(self, rows);
+    }
+
+    /// Writes the derivatives of each output by each of the points' inputs but data, those of a point after those of another.
+    pub(super) fn write_jacobians(&mut self, matrices: &mut [T]) {
+        T::write_jacobians(self, matrices);
     }
 
     /// Tangents along the direction whose tangents the shared numbers have; those of the points' inputs are zero.
@@ -218,58 +200,10 @@ impl<'a, T: Real> Block<'a, T> {
             }
         }
     }
-
-    /// Writes the outputs' values, those of a point after those of another.
-    pub(super) fn write_values(&self, rows: &mut [T]) {
-        let outputs = &self.lanes.split.outputs;
-        for (row, point) in rows.chunks_exact_mut(outputs.len().max(1)).zip(0..) {
-            for (value, &slot) in row.iter_mut().zip(outputs) {
-                *value = self.number(slot, point);
-            }
-        }
-    }
-
-    /// Writes the derivatives of each output by each of the points' inputs but data, those of a point after those of another.
-    pub(super) fn write_jacobians(&mut self, matrices: &mut [T]) {
-        if matrices.is_empty() {
-            return;
-        }
-        let (outputs, inputs) = (self.lanes.split.outputs.len(), self.lanes.split.sought());
-        let together = self.lanes.outputs_together();
-        for first in (0..outputs).step_by(together) {
-            let group = first..outputs.min(first + together);
-            self.pull_back(Sought::Own(group.clone()));
-            let adjoints = &self.scratch.adjoints[0];
-            let of_slot = group.len() * self.width;
-            let stride = outputs * inputs;
-            // The numbers of a few points at a time, of which each column has a cache line.
-            for (few, matrices) in matrices.chunks_mut(T::LANES * stride).enumerate() {
-                for (k, output) in group.clone().enumerate() {
-                    let column = |input: usize| -> &T::Few {
-                        let line = (input * of_slot + k * self.width) / T::LANES + few;
-                        &T::few(adjoints)[line]
-                    };
-                    let at = output * inputs;
-                    let mut input = 0;
-                    while input + TOGETHER <= inputs {
-                        let mut columns = [column(input); TOGETHER];
-                        for (j, of) in columns.iter_mut().enumerate() {
-                            *of = column(input + j);
-                        }
-                        interleave::<T, TOGETHER>(columns, matrices, stride, at + input);
-                        input += TOGETHER;
-                    }
-                    for input in input..inputs {
-                        interleave::<T, 1>([column(input)], matrices, stride, at + input);
-                    }
-                }
-            }
-        }
-    }
 }
 
-/// Runs every instruction at the block's points.
-pub(crate) fn run<T: Real>(block: &mut Block<'_, T>) {
+/// See [`Block::forward`].
+pub(crate) fn run<T: Real>(block: &mut Block<'_, T>) -> Result<(), Error> {
     let width = block.width;
     // Runs of one operation that follow each other, as in a chain of products, cost one dispatch.
     let chained = |a: &PointRun, b: &PointRun| {
@@ -306,6 +240,15 @@ pub(crate) fn run<T: Real>(block: &mut Block<'_, T>) {
             }
         }
     }
+    for guard in &block.lanes.split.guards {
+        for point in 0..block.points {
+            let [x, y] = guard.sides.map(|slot| block.number(slot, point));
+            if !guard.asked.holds(x, y) {
+                return Err(branch_changed(guard, x, y, Some(block.start + point)));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// See [`Block::push_forward`].
@@ -313,7 +256,7 @@ pub(crate) fn push<T: Real>(block: &mut Block<'_, T>) {
     let width = block.width;
     let Scratch {
         values, tangents, ..
-    } = &mut block.scratch;
+    } = &mut *block.scratch;
     tangents.resize(values.len());
     tangents[..block.lanes.split.inputs * width].fill(T::zero());
     for PointRun { run, .. } in &block.lanes.split.runs {
@@ -364,7 +307,7 @@ pub(crate) fn pull<T: Real, R: Carried<T, C>, const C: usize>(
         tangents,
         adjoints,
         totals,
-    } = &mut block.scratch;
+    } = &mut *block.scratch;
     let values = first::<_, C>([&values[..], &tangents[..]]);
     let shared = first::<_, C>(block.shared);
     let count = block.shared[0].len();
@@ -417,31 +360,6 @@ pub(crate) fn pull<T: Real, R: Carried<T, C>, const C: usize>(
     }
 }
 
-/// Columns that are written together.
-const TOGETHER: usize = 4;
-
-/// Writes columns side by side, from place `at` of each point's numbers on.
-#[inline(always)]
-fn interleave<T: Real, const N: usize>(
-    columns: [&T::Few; N],
-    to: &mut [T],
-    stride: usize,
-    at: usize,
-) {
-    for (row, point) in to.chunks_exact_mut(stride).zip(0..T::LANES) {
-        // By a loop: `array::map` is not inlined here.
-        for (entry, column) in row[at..][..N].iter_mut().zip(columns) {
-            *entry = column[point];
-        }
-    }
-}
-
-impl<T: Real> Drop for Block<'_, T> {
-    fn drop(&mut self) {
-        self.lanes.scratches.give(std::mem::take(&mut self.scratch));
-    }
-}
-
 /// The first `C` of two.
 fn first<X: Copy, const C: usize>(both: [X; 2]) -> [X; C] {
     std::array::from_fn(|c| both[c])
@@ -450,32 +368,4 @@ fn first<X: Copy, const C: usize>(both: [X; 2]) -> [X; C] {
 fn first_mut<T: Real, const C: usize>(both: &mut [Aligned<T>; 2]) -> [&mut [T]; C] {
     let mut parts = both.iter_mut();
     std::array::from_fn(|_| &mut parts.next().expect("at most two parts")[..])
-}
-
-/// Memory of blocks that nobody uses now.
-#[derive(Debug)]
-pub(super) struct Scratches<T>(Mutex<Vec<Scratch<T>>>);
-
-impl<T> Default for Scratches<T> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<T> Scratches<T> {
-    fn take(&self) -> Scratch<T> {
-        self.0.lock().expect(LOCK).pop().unwrap_or_default()
-    }
-
-    fn give(&self, scratch: Scratch<T>) {
-        self.0.lock().expect(LOCK).push(scratch);
-    }
-}
-
-const LOCK: &str = "nobody panics who holds the lock";
-
-impl<T> Clone for Scratches<T> {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
 }

@@ -10,18 +10,21 @@ pub(super) mod kernels;
 mod over;
 mod parts;
 mod point_sum;
+mod scratch;
 mod split;
 mod sums;
 mod totals;
+pub(super) mod write;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::Error;
 use crate::program::code::check_length;
-use crate::program::lanes::block::Scratches;
+use crate::program::lanes::scratch::Scratch;
 use crate::program::lanes::split::Split;
-use crate::program::{Code, Pattern, Program};
+use crate::program::pool::Pool;
+use crate::program::{Code, Pattern, Program, Workspace};
 use crate::real::Real;
 
 pub(super) use block::{Block, Sought};
@@ -58,7 +61,9 @@ pub struct Lanes<T: Real = f64> {
     code: Arc<Code>,
     constants: Arc<[T]>,
     second: Arc<Second>,
-    scratches: Scratches<T>,
+    scratches: Pool<Scratch<T>>,
+    /// For what the points share.
+    workspaces: Pool<Workspace<T>>,
 }
 
 impl<T: Real> fmt::Debug for Lanes<T> {
@@ -118,7 +123,8 @@ impl<T: Real> Lanes<T> {
             code: Arc::clone(code),
             constants: Arc::clone(constants),
             second: Arc::default(),
-            scratches: Scratches::default(),
+            scratches: Pool::default(),
+            workspaces: Pool::default(),
         }
     }
 

@@ -10,11 +10,12 @@ use crate::program::Workspace;
 use crate::program::lanes::Lanes;
 use crate::program::lanes::block::Block;
 use crate::program::lanes::parts::{PARTS, share_out};
+use crate::program::pool::Lent;
 use crate::real::Real;
 
 /// Data points, at which [`Lanes`] are run.
 ///
-/// Memory does not depend on the number of points, but for what is asked for one by one; [`Lanes`] keep that of the blocks from one call to the next.
+/// Memory does not depend on the number of points, but for what is asked for one by one; [`Lanes`] keep it from one call to the next.
 #[derive(Clone)]
 pub struct Over<'a, T: Real = f64> {
     pub(super) lanes: &'a Lanes<T>,
@@ -151,8 +152,10 @@ impl<'a, T: Real> Over<'a, T> {
     }
 
     /// What the points share, computed.
-    pub(super) fn run_shared(&self) -> Result<Workspace<T>, Error> {
-        let mut shared = Workspace::new(&self.lanes.split.shared, &self.lanes.constants);
+    pub(super) fn run_shared(&self) -> Result<Lent<'a, Workspace<T>>, Error> {
+        let lanes = self.lanes;
+        let new = || Workspace::new(&lanes.split.shared, &lanes.constants);
+        let mut shared = lanes.workspaces.lend(new);
         shared.value(self.shared)?;
         Ok(shared)
     }

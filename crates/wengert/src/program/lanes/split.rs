@@ -103,7 +103,7 @@ impl Split {
                         });
                         // Unused places name slot 0, whatever that is.
                         let args = args.map(|slot| slots[slot as usize]);
-                        let (inputs, _) = op.visit(crate::inspect::Arity);
+                        let (inputs, _) = op.arity();
                         let own = args[..inputs].iter().any(|slot| slot & SHARED == 0);
                         if own {
                             split.push(args, targets)
@@ -267,7 +267,7 @@ impl Split {
                 let args = self.args[at];
                 match run.kind {
                     Kind::Rule(op) => {
-                        let (inputs, _) = op.visit(crate::inspect::Arity);
+                        let (inputs, _) = op.arity();
                         for (target, &slot) in self.targets[at].iter_mut().zip(&args[..inputs]) {
                             target.is_first = is_first(slot);
                         }

@@ -60,7 +60,8 @@ impl<'a, T: Real> Over<'a, T> {
     ///
     /// If a branch would go another way at a point.
     pub fn sum(&self) -> Result<Vec<T>, Error> {
-        Ok(self.add_up(&self.run_shared()?, Sweep::Values)?.outputs)
+        let shared = self.run_shared()?;
+        Ok(self.add_up(&shared, Sweep::Values)?.outputs)
     }
 
     /// The sum of the only output over the points, and its gradient by the shared inputs.
