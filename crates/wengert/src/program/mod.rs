@@ -135,6 +135,10 @@ pub trait Outputs<T: Real = f64> {
     /// The scalars.
     fn into_vars(self) -> Vec<Var<T>>;
     /// The same form with other scalars, as many as there were.
+    ///
+    /// # Panics
+    ///
+    /// If there are fewer than the form has.
     fn from_vars(vars: Vec<Var<T>>) -> Self;
 }
 
@@ -183,6 +187,8 @@ impl Program<f64> {
 
 impl Program<f32> {
     /// [`Program::record`] in `f32`.
+    ///
+    /// The loops over such a program are compiled with the crate that runs it, which makes its build longer.
     ///
     /// ```
     /// use wengert::{Program, Real, Var};

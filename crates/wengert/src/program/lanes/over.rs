@@ -16,6 +16,19 @@ use crate::real::Real;
 /// Data points, at which [`Lanes`] are run.
 ///
 /// Memory does not depend on the number of points, but for what is asked for one by one; [`Lanes`] keep it from one call to the next.
+///
+/// ```
+/// use wengert::Program;
+///
+/// let product = Program::record(|p| p[0] * p[1].exp(), &[1.0; 2])?;
+/// let lanes = product.lanes(1); // p[0] is the same for all points
+/// let columns = [[0.0, 1.0, 2.0]]; // p[1] of three points
+/// let over = lanes.over(&[3.0], &columns)?.parallel();
+/// assert_eq!(over.values()?.shape(), [3, 1]);
+/// assert_eq!(over.sum()?[0], over.values()?.sum());
+/// assert_eq!(over.point_gradients()?, over.values()?); // by p[1]
+/// # Ok::<(), wengert::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Over<'a, T: Real = f64> {
     pub(super) lanes: &'a Lanes<T>,
